@@ -1,0 +1,31 @@
+"""Audit training sets and leaderboards: can this benchmark score be believed?
+
+Importing this package loads no torch, numba, pyarrow or matplotlib; what a name needs is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "load_benchmark": "auditor.suites",
+}
+"""Public names and the module each is loaded from on first use."""
+
+if TYPE_CHECKING:
+    from auditor.suites import load_benchmark as load_benchmark
+
+__all__ = ["__version__", *sorted(_LAZY)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'auditor' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
