@@ -1,8 +1,9 @@
-"""Training sources: from files, directories, globs and URLs to blocks of records, in a fixed order and in flat memory."""
+"""Training sources: files, directories, globs and URLs as blocks of records, in a fixed order and in flat memory."""
 
 from __future__ import annotations
 
 from auditor.sources.blocks import Block, BlockStream, Columns, JsonLines, Piece, TextPieces
+from auditor.sources.describe import describe_fields, no_text_field
 from auditor.sources.discover import Source, discover
 from auditor.sources.open import open_source
 from auditor.sources.options import ReadOptions
@@ -19,8 +20,10 @@ __all__ = [
     "Source",
     "TextField",
     "TextPieces",
+    "describe_fields",
     "discover",
     "has_text",
+    "no_text_field",
     "open_source",
     "text_fields",
 ]

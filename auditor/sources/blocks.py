@@ -24,7 +24,7 @@ class JsonLines:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows of a table. A row that a skip of the same block names is null in every column, so that numbers stay right."""
+    """Rows of a table. A row that a skip of the same block names is null in every column: row numbers stay right."""
 
     batch: pa.RecordBatch
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from auditor.sources import remote
 from auditor.types import Skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditor.sources.options import ReadOptions
 
@@ -122,7 +121,7 @@ def _local(path: str) -> Source:
 
 
 def _glob(pattern: str, options: ReadOptions, skips: list[Skip]) -> Iterator[Source]:
-    matches = sorted(glob.glob(pattern, recursive=True))
+    matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not matches:
         raise SourceError(f"the glob {pattern} matches no file; quote it, and check the directory before the first *")
     sources: list[Source] = []
@@ -169,7 +168,7 @@ def _directory(path: str, options: ReadOptions, skips: list[Skip]) -> Iterator[S
     if not sources:
         seen = len(skips) - before
         raise SourceError(
-            f"the directory {path} holds no data file ({seen} of other kinds, left out or unreadable); {known_extensions()}"
+            f"the directory {path} holds no data file ({seen} skips: other formats, unreadable); {known_extensions()}"
         )
     yield from sources
 
