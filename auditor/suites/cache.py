@@ -63,7 +63,7 @@ class CachedBenchmark:
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Where benchmarks are kept: the directory given, else `$AUDITOR_CACHE`, else `$XDG_CACHE_HOME/auditor` or its default."""
+    """Where benchmarks are kept: below the directory given, else `$AUDITOR_CACHE`, else `$XDG_CACHE_HOME/auditor`."""
     if cache_dir is not None:
         root = Path(cache_dir)
     elif os.environ.get("AUDITOR_CACHE"):
@@ -85,7 +85,7 @@ def request_of(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def cached(entry: CatalogEntry, cache_dir: str | os.PathLike[str] | None = None) -> CachedBenchmark | None:
-    """The benchmark from the cache, every file checked against its hash; None where it was not fetched as it is now listed.
+    """The benchmark from the cache, every file checked against its hash; None where it is not there as now listed.
 
     Raises FetchError, with the command that fetches it again, where the cached copy is damaged.
     """
@@ -106,7 +106,7 @@ def cached(entry: CatalogEntry, cache_dir: str | os.PathLike[str] | None = None)
 
 
 def read_manifest(entry: CatalogEntry, cache_dir: str | os.PathLike[str] | None = None) -> dict[str, Any] | None:
-    """The manifest of a fetched benchmark, or None where there is none. Raises FetchError for one that cannot be read."""
+    """The manifest of a fetched benchmark, or None where there is none. Raises FetchError for an unreadable one."""
     path = cache_root(cache_dir) / entry.name / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -139,7 +139,7 @@ def _damaged(entry: CatalogEntry, what: str) -> FetchError:
 
 
 def safe_relative(path: str) -> PurePosixPath:
-    """A path that a repository names, as a path below a directory of ours. Raises FetchError where it leads out of it."""
+    """A repository's path as a path below a directory of ours. Raises FetchError where it would lead out of that."""
     relative = PurePosixPath(path)
     if relative.is_absolute() or not relative.parts or ".." in relative.parts or "\\" in path or "\0" in path:
         raise FetchError(f"the hub names a file {path!r}, which would lie outside the cache; nothing was written")

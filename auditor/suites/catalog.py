@@ -128,7 +128,7 @@ def _entry(table: Mapping[str, Any], number: int) -> CatalogEntry:
     for name, good in checks.items():
         if not good:
             raise InputError(f"{where}: {name} = {table[name]!r} cannot be")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
     if "fields" in table:
         values["fields"] = FieldMap.from_mapping(table["fields"], where)
     return CatalogEntry(**values)
@@ -139,7 +139,7 @@ def _key(name: str) -> str:
 
 
 def find_entry(name: str) -> CatalogEntry | None:
-    """The entry with this name or alias, whatever its case and with `_` for `-`; or with this hub id, if just one has."""
+    """The entry with this name or alias, in any case and with `_` for `-`; or with this hub id, if just one has it."""
     key = _key(name)
     for entry in catalog():
         if key in {_key(known) for known in (entry.name, *entry.aliases)}:

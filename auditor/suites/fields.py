@@ -73,7 +73,9 @@ class FieldMap:
         arguments: dict[str, Any] = {}
         for part, value in given.items():
             if part not in known:
-                raise InputError(f"{where}: no part of an item is called {part!r}; the parts are {', '.join(sorted(known))}")
+                raise InputError(
+                    f"{where}: no part of an item is called {part!r}; the parts are {', '.join(sorted(known))}"
+                )
             paths = [value] if isinstance(value, str) else value
             if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
                 raise InputError(f"{where}: {part} must be a field's name or a list of them, not {value!r}")

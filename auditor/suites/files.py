@@ -32,7 +32,9 @@ LARGEST_FILE = 4 << 30
 """Bytes that a file may have when decompressed; more than any benchmark, less than what stops a machine."""
 
 _ROW_KEYS = ("examples", "data", "rows", "items", "questions", "instances", "test", "validation")
-_NOT_DATA = re.compile(r"(readme|license|licence|changelog|citation|manifest)\b|dataset_infos?\.json|.*\.(md|py|txt)$", re.I)
+_NOT_DATA = re.compile(
+    r"(readme|license|licence|changelog|citation|manifest)\b|dataset_infos?\.json|.*\.(md|py|txt)$", re.I
+)
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -110,7 +112,8 @@ def find_files(target: str) -> tuple[list[BenchmarkFile], list[str]]:
     elif path.exists():
         return [BenchmarkFile(path, path.name)], []
     else:
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
+        # glob.glob, since Path.glob takes no absolute pattern
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207
         base = glob_base(path)
         if not found:
             raise UnknownBenchmarkError(f"{target}: no such file, and as a pattern it matches none")
@@ -171,7 +174,9 @@ def decompressed(data: bytes, path: Path) -> bytes:
     except (OSError, zlib.error, ValueError) as error:
         raise BenchmarkFormatError(f"{path}: the compressed file is damaged ({error}); get it again") from None
     if len(content) > LARGEST_FILE:
-        raise BenchmarkFormatError(f"{path}: more than {LARGEST_FILE >> 30} GiB when decompressed; this is no benchmark")
+        raise BenchmarkFormatError(
+            f"{path}: more than {LARGEST_FILE >> 30} GiB when decompressed; this is no benchmark"
+        )
     return content
 
 

@@ -26,7 +26,7 @@ def written_option(question: str, target: str) -> str:
     letter = _LETTER.fullmatch(target.strip())
     if not letter:
         return target
-    options = {mark: text for mark, text in _OPTION.findall(question)}
+    options: dict[str, str] = dict(_OPTION.findall(question))
     if letter[1] in options:
         return options[letter[1]]
     return "" if target.strip().startswith("(") or options else target

@@ -14,7 +14,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditor.errors import FetchError, MissingExtraError
-from auditor.suites.cache import CachedBenchmark, CachedFile, cache_root, cached, read_manifest, safe_relative, staging, store
+from auditor.suites.cache import (
+    CachedBenchmark,
+    CachedFile,
+    cache_root,
+    cached,
+    read_manifest,
+    safe_relative,
+    staging,
+    store,
+)
 from auditor.suites.files import BINARY_SUFFIXES, TEXT_SUFFIXES, BenchmarkFile
 
 if TYPE_CHECKING:
@@ -53,7 +62,7 @@ def cached_or_fetched(
     offline: bool = False,
     endpoint: str | None = None,
 ) -> CachedBenchmark:
-    """The benchmark from the cache, or fetched now where it is not there. Raises FetchError; see `fetch` and `cached`."""
+    """The benchmark from the cache, or fetched now where it is not there; arguments and errors as for `fetch`."""
     found = cached(entry, cache_dir)
     if found is not None:
         return found
@@ -81,7 +90,7 @@ def fetch(
     Args:
         entry: what to fetch.
         cache_dir: see `cache_root`.
-        endpoint: the hub's address; by default `$HF_ENDPOINT`, else huggingface.co. A token is taken from `$HF_TOKEN` only.
+        endpoint: the hub's address; by default `$HF_ENDPOINT`, else huggingface.co. A token comes from `$HF_TOKEN`.
         force: fetch also where it is cached; the way out of a damaged cache.
         pause: seconds before the second of ATTEMPTS attempts.
 
@@ -108,7 +117,8 @@ def fetch(
             break
     else:
         raise FetchError(
-            f"{entry.name}: {entry.hub} has no data files for {_wanted(entry)}, neither on {refs[0]} nor on {CONVERTED}. "
+            f"{entry.name}: {entry.hub} has no data files for {_wanted(entry)}, neither on {refs[0]} nor on "
+            f"{CONVERTED}. "
             "Datasets' own scripts are never run; get the data yourself and give it as "
             f"-b {entry.name}=path/to/file"
         )
@@ -118,7 +128,9 @@ def fetch(
         try:
             return store(entry, staged, stored, commit=commit, ref=ref, cache_dir=cache_dir)
         except OSError as error:
-            raise FetchError(f"the cache {cache_root(cache_dir)} cannot be written: {error.strerror or error}") from None
+            raise FetchError(
+                f"the cache {cache_root(cache_dir)} cannot be written: {error.strerror or error}"
+            ) from None
 
 
 def _wanted(entry: CatalogEntry) -> str:
@@ -167,7 +179,9 @@ def _is_config(path: str, config: str) -> bool:
 
 def _config_of(path: str, split: str) -> str:
     """The configuration that a path's directories say, where the entry lists none: `geometry/test/0000.parquet`."""
-    folders = [part for part in PurePosixPath(path).parts[:-1] if part.lower() not in {split.lower(), "data", "default"}]
+    folders = [
+        part for part in PurePosixPath(path).parts[:-1] if part.lower() not in {split.lower(), "data", "default"}
+    ]
     return "/".join(folders)
 
 
@@ -187,11 +201,13 @@ class _Hub:
         self.token: str | bool = os.environ.get("HF_TOKEN") or False
 
     def files_at(self, ref: str) -> tuple[str, list[RemoteFile]]:
-        """The commit that a branch or commit stands for, and the benchmark's files in it; none where there is no such ref."""
+        """The commit that a ref stands for, and the benchmark's files in it; none where that branch is missing."""
         errors = self.library.errors
         api = self.library.HfApi(endpoint=self.endpoint, token=self.token)
         try:
-            info = self._patiently(lambda: api.dataset_info(self.entry.hub, revision=ref, files_metadata=True, timeout=30))
+            info = self._patiently(
+                lambda: api.dataset_info(self.entry.hub, revision=ref, files_metadata=True, timeout=30)
+            )
         except errors.RevisionNotFoundError:
             if ref == CONVERTED:
                 return "", []
@@ -247,15 +263,17 @@ class _Hub:
                 ) from None
             except (errors.RepositoryNotFoundError, errors.EntryNotFoundError):
                 raise FetchError(
-                    f"{entry.name}: {self.endpoint} has no dataset {entry.hub} that you may read (it may have moved, or "
-                    f"need HF_TOKEN). {instead}"
+                    f"{entry.name}: {self.endpoint} has no dataset {entry.hub} that you may read (it may "
+                    f"have moved, or need HF_TOKEN). {instead}"
                 ) from None
             except errors.HfHubHTTPError as error:
                 status = getattr(error.response, "status_code", 0)
                 problem = error
                 if status < 500 and status not in {408, 429}:
                     break
-            except (OSError, *_transport_errors()) as error:
+            except Exception as error:
+                if not isinstance(error, (OSError, *_transport_errors())):
+                    raise
                 problem = error
         what = str(problem).partition("\n")[0] or type(problem).__name__
         raise FetchError(

@@ -102,4 +102,5 @@ SAMPLES = Shape(
     "doc_id, doc, target, arguments, resps, filtered_resps (samples_<task>_<date>.jsonl)",
     ("doc", "target", "arguments|resps|doc_id"),
     read=_read,
+    one_file=True,
 )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.errors import BenchmarkFormatError, InputError
@@ -17,10 +15,13 @@ from auditor.suites.spec import BenchmarkSpec, parse_spec
 from auditor.types import Benchmark, Item
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from auditor.suites.catalog import CatalogEntry
     from auditor.suites.shape import Shape
+    from auditor.suites.values import Row
 
 UNKNOWN_SHAPE = "unknown_shape"
 OTHER_SPLIT = "other_split"
@@ -41,7 +42,20 @@ class _Draft:
 
     item: Item
     part: Part
+    place: int
+    """Position of the part among the parts."""
     number: int
+    """0-based number of its row in its file."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Rows of all files of one shape. They are read together, since five rows of a small file tell less of how its
+    answers are written than those of all files do."""
+
+    shape: Shape
+    rows: list[tuple[int, int, Row]] = field(default_factory=list)
+    """Position of the part, number in its file, row."""
 
 
 @dataclass(slots=True)
@@ -104,7 +118,9 @@ def load_benchmarks(
     """
     parsed = [parse_spec(spec) for spec in specs]
     if not parsed:
-        raise InputError("no benchmark is given; name one or more with -b, such as -b mmlu or -b mine=path/to/items.jsonl")
+        raise InputError(
+            "no benchmark is given; name one or more with -b, such as -b mmlu or -b mine=path/to/items.jsonl"
+        )
     _refuse_twins(parsed)
     loaded = [load_spec(spec, cache_dir=cache_dir, offline=offline) for spec in parsed]
     # a task YAML tells its name only when it is read
@@ -188,9 +204,12 @@ def read_parts(parts: Sequence[Part], shape: Shape | None = None) -> Reading:
     sha256 = hashlib.sha256()
     problem: BenchmarkFormatError | None = None
     offsets: Counter[tuple[Path, str, str]] = Counter()
-    for part in parts:
+    groups: dict[object, _Group] = {}
+    for place, part in enumerate(parts):
         if part.file.kind in TASK_SUFFIXES:
-            reading.warnings.append(f"{part.file.relative}: a task file among others is left out; give it by its own path")
+            reading.warnings.append(
+                f"{part.file.relative}: a task file among others is left out; give it by its own path"
+            )
             continue
         data = read_bytes(part.file.path)
         sha256.update(data)
@@ -204,22 +223,31 @@ def read_parts(parts: Sequence[Part], shape: Shape | None = None) -> Reading:
         first = offsets[shard_of]
         offsets[shard_of] += 1 + rows.rows[-1][0]
         known = shape or sniff(rows.rows)
-        try:
-            if known is None:
-                raise unknown_shape(rows.rows, str(part.file.path))
-            for number, outcome in known.outcomes(rows.rows):
-                if isinstance(outcome, Item):
-                    reading.drafts.append(_Draft(outcome, part, first + number))
-                else:
-                    reading.skipped[outcome] += 1
-        except BenchmarkFormatError as error:
-            problem = problem or error
+        if known is None:
+            problem = problem or unknown_shape(rows.rows, str(part.file.path))
             reading.skipped[UNKNOWN_SHAPE] += len(rows.rows)
             reading.warnings.append(f"{part.file.relative}: its rows fit no known shape")
-    if problem is not None and not reading.drafts:
+            continue
+        key = place if known.one_file else (known.name, frozenset(rows.rows[0][1]))
+        group = groups.setdefault(key, _Group(known))
+        group.rows += [(place, first + number, row) for number, row in rows.rows]
+    if problem is not None and not groups:
         raise problem
+    for group in groups.values():
+        _read_group(group, parts, reading)
+    reading.drafts.sort(key=lambda draft: (draft.place, draft.number))
     reading.digest = sha256.hexdigest()
     return reading
+
+
+def _read_group(group: _Group, parts: Sequence[Part], reading: Reading) -> None:
+    numbered = [(position, row) for position, (_, _, row) in enumerate(group.rows)]
+    for position, outcome in group.shape.outcomes(numbered):
+        place, number, _ = group.rows[position]
+        if isinstance(outcome, Item):
+            reading.drafts.append(_Draft(outcome, parts[place], place, number))
+        else:
+            reading.skipped[outcome] += 1
 
 
 def finish(
@@ -274,7 +302,10 @@ def with_ids(drafts: Sequence[_Draft], warnings: list[str]) -> Iterator[Item]:
     subsets = [draft.part.subset for draft in drafts]
     by_subset = [behind(subset, name) for subset, name in zip(subsets, plain, strict=True)]
     candidates = [
-        [name if draft.item.item_id or not several else full for draft, name, full in zip(drafts, plain, by_subset, strict=True)],
+        [
+            name if draft.item.item_id or not several else full
+            for draft, name, full in zip(drafts, plain, by_subset, strict=True)
+        ],
         by_subset,
         [behind(draft.item.split or draft.part.split, full) for draft, full in zip(drafts, by_subset, strict=True)],
         [behind(draft.part.file.relative, name) for draft, name in zip(drafts, plain, strict=True)],

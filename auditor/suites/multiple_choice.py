@@ -187,9 +187,7 @@ CHOICE_SHAPES = (
         "race",
         "example_id, article, question, options, answer",
         ("article", "question", "options"),
-        FieldMap(
-            question=("question",), choices=("options",), answer="answer", passage=("article",), item_id=""
-        ),
+        FieldMap(question=("question",), choices=("options",), answer="answer", passage=("article",), item_id=""),
     ),
     Shape(
         "mmlu-pro",

@@ -32,14 +32,17 @@ def _read(rows: Sequence[NumberedRow]) -> Iterator[tuple[int, Outcome]]:
         subset = config if config not in {"", "default"} else evaluation
         where = "/".join(part for part in (evaluation, config) if part not in {"", "default"})
         texts = list(dict.fromkeys(text_of(row.get("answer")) for _, row in members))
-        yield number, Item(
-            item_id=f"{where}/{instance}" if several and where else instance,
-            question=question,
-            choices=tuple(text for text in texts if text.strip()) if len(texts) > 1 else (),
-            answers=answer_forms(text_of(row.get("answer")) for _, row in members if _right(row, len(members))),
-            passage=text_of(first.get("passage")),
-            split=split,
-            subset=subset,
+        yield (
+            number,
+            Item(
+                item_id=f"{where}/{instance}" if several and where else instance,
+                question=question,
+                choices=tuple(text for text in texts if text.strip()) if len(texts) > 1 else (),
+                answers=answer_forms(text_of(row.get("answer")) for _, row in members if _right(row, len(members))),
+                passage=text_of(first.get("passage")),
+                split=split,
+                subset=subset,
+            ),
         )
 
 

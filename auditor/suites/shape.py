@@ -25,6 +25,8 @@ class Shape:
     read: Reader | None = None
     also: Callable[[Row], bool] | None = None
     """A further condition, where the names alone do not tell."""
+    one_file: bool = False
+    """Whether each file must be read apart from others of the shape: its rows' numbers mean something only in it."""
 
     def fits(self, row: Row) -> bool:
         """Whether a row has this shape."""

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from auditor.suites.fields import NumberedRow, Outcome
 
 _QUESTION = (
-    "question query problem prompt instruction input question_text question_stem question_content goal sentence ctx stem "
-    "text statement claim puzzle task_prompt user_prompt description task"
+    "question query problem prompt instruction input question_text question_stem question_content goal sentence ctx "
+    "stem text statement claim puzzle task_prompt user_prompt description task"
 ).split()
 _CHOICES = "choices options endings candidates alternatives possible_answers".split()
 _RIGHT = (
-    "answer_index answer_idx answerkey answer_key gold_index correct_index correct_option correct_answer_index label gold "
-    "cop correct answer target correct_answer"
+    "answer_index answer_idx answerkey answer_key gold_index correct_index correct_option correct_answer_index label "
+    "gold cop correct answer target correct_answer"
 ).split()
 _WORKED = "solution canonical_solution reference_solution worked_solution rationale code".split()
 _ANSWERS = (
-    "answer answers best_answer correct_answer reference_answer target targets output response completion final_answer "
-    "expected expected_output expected_answer gold reference ideal label"
+    "answer answers best_answer correct_answer reference_answer target targets output response completion "
+    "final_answer expected expected_output expected_answer gold reference ideal label"
 ).split()
 _PASSAGE = "passage context article story document support background premise".split()
 _ID = "id item_id question_id qid task_id key doc_id example_id problem_id unique_id uid guid uuid idx index".split()
@@ -56,7 +56,7 @@ class _Generic:
         question = first(_QUESTION)
         if not question:
             return None
-        asked = (question,)
+        asked: tuple[str, ...] = (question,)
         if question.lower() == "instruction" and "input" in by_lower:
             asked = (question, by_lower["input"])
         listed = first(_CHOICES)
@@ -77,11 +77,15 @@ class _Generic:
 def _read_generic(rows: Sequence[NumberedRow]) -> Iterator[tuple[int, Outcome]]:
     mapping = _Generic().map_for(rows)
     if mapping is None:
-        raise BenchmarkFormatError(f"no field that could be the question; the fields are {', '.join(field_names(rows))}")
+        raise BenchmarkFormatError(
+            f"no field that could be the question; the fields are {', '.join(field_names(rows))}"
+        )
     return read_mapped(rows, mapping)
 
 
-GENERIC = Shape("generic", "id?, question (or query, problem, prompt, …), choices?, answer?, passage?", (), read=_read_generic)
+GENERIC = Shape(
+    "generic", "id?, question (or query, problem, prompt, …), choices?, answer?, passage?", (), read=_read_generic
+)
 
 SHAPES: tuple[Shape, ...] = (
     reference.DECON,
@@ -99,7 +103,7 @@ def shape_named(name: str) -> Shape | None:
 
 
 def parse_schema(schema: str) -> Shape:
-    """The shape that `--schema` names: a shape's name, or a field map such as `question=goal,choices=sol1+sol2,answer=label`.
+    """The shape that `--schema` names: a shape's name, or a map such as `question=goal,choices=sol1+sol2,answer=label`.
 
     Raises InputError for anything else, with the names there are.
     """

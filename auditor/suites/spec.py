@@ -13,7 +13,9 @@ from auditor.suites.files import COMPRESSIONS, TEXT_SUFFIXES, BenchmarkFile, fin
 from auditor.suites.lmeval_samples import task_of
 
 _NAME = re.compile(r"[\w.+-]{1,100}")
-_VAGUE_STEMS = frozenset("question questions data dataset examples items samples train dev test val valid validation".split())
+_VAGUE_STEMS = frozenset(
+    "question questions data dataset examples items samples train dev test val valid validation".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class BenchmarkSpec:
     entry: CatalogEntry | None = None
     """The catalog's entry, where the target is one; None for a path."""
     warning: str = ""
+    named: bool = False
+    """Whether the user gave the name."""
 
 
 def parse_spec(spec: str | os.PathLike[str], name: str | None = None) -> BenchmarkSpec:
@@ -54,9 +58,9 @@ def parse_spec(spec: str | os.PathLike[str], name: str | None = None) -> Benchma
     if entry is not None:
         beside = Path(target).exists()
         warning = f"the catalog's {entry.name} was read, not the file {target} beside it; write ./{target} for the file"
-        return BenchmarkSpec(name or entry.name, target, entry, warning if beside else "")
+        return BenchmarkSpec(name or entry.name, target, entry, warning if beside else "", name is not None)
     _require_path(target)
-    return BenchmarkSpec(name or default_name(target), target)
+    return BenchmarkSpec(name or default_name(target), target, named=name is not None)
 
 
 def _require_path(target: str) -> None:

@@ -33,7 +33,7 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
         value = _walk(row, alternative)
         if value is not MISSING and found is MISSING:
             found = value
-        if value is not MISSING and value is not None and value != "" and value != []:
+        if value is not MISSING and value not in (None, "", []):
             return value
     return found
 
@@ -80,7 +80,13 @@ def text_of(value: Any) -> str:
 def _from_assistant(member: Any) -> bool:
     if not isinstance(member, dict):
         return False
-    return str(member.get("role", member.get("from", ""))) in {"assistant", "gpt", "tool", "function_call", "observation"}
+    return str(member.get("role", member.get("from", ""))) in {
+        "assistant",
+        "gpt",
+        "tool",
+        "function_call",
+        "observation",
+    }
 
 
 def texts_of(value: Any) -> list[str]:
