@@ -65,7 +65,7 @@ _DEFUSE = re.compile(r"@(?=\w)|#(?=\d)|(?<=\bGH)-(?=\d)|:(?=//)|\bwww(?=\.)", re
 
 _SPACES = re.compile(" {2,}")
 _INDENT_AND_SPACES = re.compile("^ +| {2,}")
-_BLOCK_START = re.compile(r"([-+=:])|(\d{1,9})([.)])")
+_BLOCK_START = re.compile(r"([-+=:])|(\d{1,9})([.)])(?=\s|$)")
 """What would start a list, an underlined heading or a table's second line at the start of a line."""
 
 
@@ -162,6 +162,11 @@ def html_text(text: str, *, continued: bool = False) -> str:
 
 def _no_break(spaces: re.Match[str]) -> str:
     return "&nbsp;" * len(spaces[0])
+
+
+def html_line(text: str) -> str:
+    """`text` for the inside of an HTML element, on one line as it is shown: line feeds are shown as characters."""
+    return _escaped(visible(text), _HTML)
 
 
 def html_attribute(text: str) -> str:

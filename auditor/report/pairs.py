@@ -90,7 +90,7 @@ def align(train: str, item: str) -> Pair:
             item_parts[index] = Part.NUMBER
         if here and there:
             numbers.append((" ".join(train_words[i][0] for i in here), " ".join(item_words[i][0] for i in there)))
-    visible_item = min(LONGEST_EXCERPT, max(SHORTEST_EXCERPT, len(item) // 2))
+    visible_item = _half(item, item_words)
     return Pair(
         train=_stretches(train, train_words, train_parts),
         item=_stretches(item, item_words, item_parts),
@@ -152,7 +152,23 @@ def _shared_runs(train: list[str], item: list[str]) -> list[_Run]:
             neighbour = index - 1 if order.step == 1 else index + 1
             if keep[neighbour] and _near(*sorted((runs[index], runs[neighbour]), key=lambda run: run.train)):
                 keep[index] = True
-    return [run for run, kept in zip(runs, keep, strict=True) if kept]
+    return _grown([run for run, kept in zip(runs, keep, strict=True) if kept], train_ids, item_ids)
+
+
+def _grown(runs: list[_Run], train: list[int], item: list[int]) -> list[_Run]:
+    """Runs with the equal words at their ends: the subsequence may have spent those on a stray word further off."""
+    grown: list[_Run] = []
+    for index, run in enumerate(runs):
+        begin, begin_item, end, end_item = run.train, run.item, run.train + run.size, run.item + run.size
+        floor, floor_item = (grown[-1].train + grown[-1].size, grown[-1].item + grown[-1].size) if grown else (0, 0)
+        while begin > floor and begin_item > floor_item and train[begin - 1] == item[begin_item - 1]:
+            begin, begin_item = begin - 1, begin_item - 1
+        last = index + 1 == len(runs)
+        ceiling, ceiling_item = (len(train), len(item)) if last else (runs[index + 1].train, runs[index + 1].item)
+        while end < ceiling and end_item < ceiling_item and train[end] == item[end_item]:
+            end, end_item = end + 1, end_item + 1
+        grown.append(_Run(begin, begin_item, end - begin))
+    return grown
 
 
 def _is_long(words: list[str]) -> bool:
@@ -164,6 +180,13 @@ def _near(first: _Run, second: _Run) -> bool:
         second.train - first.train - first.size <= 3  # a number with a sign and a unit
         and second.item - first.item - first.size <= 3
     )
+
+
+def _half(item: str, words: list[re.Match[str]]) -> int:
+    """How many code points of an item may be shown, to the end of a word where there is one."""
+    most = min(LONGEST_EXCERPT, max(SHORTEST_EXCERPT, len(item) // 2))
+    ends = [word.end() for word in words if SHORTEST_EXCERPT <= word.end() < most]
+    return ends[-1] + 1 if ends else most
 
 
 def _opposite(

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from auditor.report.escape import (
     csv_cell,
     html_attribute,
+    html_line,
     html_text,
     md_cell,
     md_code,
@@ -165,6 +166,7 @@ def test_indentation_is_kept_and_a_word_space_can_break() -> None:
     assert html_text("a b\n  c") == "a b<br>&nbsp;&nbsp;c"
     assert html_text(" b\n c", continued=True) == " b<br>&nbsp;c"
     assert html_text(" b") == "&nbsp;b"
+    assert html_line("a\nb <i>") == "a⟨U+000A⟩b &lt;i&gt;"
 
 
 @given(any_text)

@@ -25,6 +25,12 @@ def test_a_copy_in_a_document_is_marked_and_its_surroundings_are_not() -> None:
     assert pair.numbers == ()
 
 
+def test_a_stray_word_before_the_copy_takes_none_of_its_marks() -> None:
+    item = "A tub of ice cream costing 13 dollars is now sold at 11."
+    assert parts(align(f"Here is a word problem. {item}", item).train, Part.SAME) == [item[:-1]]
+    assert parts(align(f"{item} It is sold at 11 or at 12.", item).train, Part.SAME) == [item[:-1]]
+
+
 def test_other_numbers_stand_out() -> None:
     pair = align(ITEM.replace("48", "1,250").replace("half", "3 times"), ITEM)
     assert parts(pair.train, Part.NUMBER) == ["1,250", "3"]
