@@ -108,9 +108,7 @@ def best_region_plainly(
             if record[r] != item[i] or (r > 0 and i > 0 and record[r - 1] == item[i - 1]):
                 continue
             length = 1
-            while (
-                r + length < len(record) and i + length < len(item) and record[r + length] == item[i + length]
-            ):
+            while r + length < len(record) and i + length < len(item) and record[r + length] == item[i + length]:
                 length += 1
             if length >= min_run:
                 runs.append((r, i, length))

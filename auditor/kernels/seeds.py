@@ -91,6 +91,18 @@ class Candidates(NamedTuple):
     """Shape (6,): candidates, bad lines, masks, lines seen, blank lines, and where the next line begins."""
 
 
+class Frequencies(NamedTuple):
+    """In how many records words and n-grams stand; filled by a pass that counts instead of searching."""
+
+    word_keys: NDArray[np.uint64]
+    """Open-addressing table of the words of all items."""
+    word_slots: NDArray[np.int32]
+    word_shift: int
+    word_seen: NDArray[np.int64]
+    word_df: NDArray[np.int64]
+    gram_df: NDArray[np.int64]
+
+
 CANDIDATES, BAD_LINES, MASKS, LINES, BLANKS, NEXT = range(6)
 
 
@@ -202,6 +214,26 @@ def look_up(k, table, state, record, line, begin, end, found, count):  # type: i
     return count
 
 
+@kernel
+def count(k, table, state, record, frequencies):  # type: ignore[no-untyped-def]
+    """Count the record for every word and n-gram among the `k` tokens in `state.hashes` that an item has."""
+    hashes = state.hashes
+    size = table.size
+    turns = np.uint64(size)
+    h = np.uint64(0)
+    for j in range(k):
+        word = gram_number(hashes[j], frequencies.word_keys, frequencies.word_slots, frequencies.word_shift)
+        if word >= 0 and frequencies.word_seen[word] != record:
+            frequencies.word_seen[word] = record
+            frequencies.word_df[word] += 1
+        h = roll(h, hashes[j], hashes[j - size] if j >= size else np.uint64(0), turns)
+        if j >= size - 1:
+            gram = gram_number(gram_key(h), table.keys, table.grams, table.key_shift)
+            if gram >= 0 and state.gram_seen[gram] != record:
+                state.gram_seen[gram] = record
+                frequencies.gram_df[gram] += 1
+
+
 # What may come next in a JSON text.
 VALUE, KEY_OR_END, KEY, COLON, COMMA_OR_END, VALUE_OR_END, DONE = range(7)
 _OBJECT, _ARRAY = 1, 2
@@ -289,7 +321,7 @@ def key_end(buf, i, n, classes, tables):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, stack, found):  # type: ignore[no-untyped-def]
+def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, stack, found, frequencies, counting):  # type: ignore[no-untyped-def]
     """Find the candidates of the JSON lines in buf[i:n], every one of which ends in a newline.
 
     Args:
@@ -300,19 +332,20 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
         key_bits: uint64, the bit of the key in each slot.
         stack: uint8 array of MAX_DEPTH + 1 entries.
         found: `Candidates`, appended to. The call ends early, at the end of a line, when it is nearly full.
+        frequencies: `Frequencies`, filled if `counting`; then no candidates are looked for.
 
     Returns:
         True if everything was scanned, else False: empty `found` and call again from `found.used[NEXT]`.
     """
-    count = found.used[CANDIDATES]
+    used = found.used[CANDIDATES]
     bad = found.used[BAD_LINES]
     masks = found.used[MASKS]
     line = found.used[LINES]
     while i < n:
-        if count + len(table.threshold) > len(found.line) or bad >= len(found.bad_line) or masks >= len(found.mask):
+        if used + len(table.threshold) > len(found.line) or bad >= len(found.bad_line) or masks >= len(found.mask):
             break
         begin = i
-        first = count
+        first = used
         record = state.serial[0] + 1
         state.serial[0] = record
         depth = 0
@@ -349,7 +382,10 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
                         break
                     i += 1
                     if bit != np.uint64(0):
-                        count = look_up(k, table, state, record, line, begin, begin, found, count)
+                        if counting:
+                            count(k, table, state, record, frequencies)
+                        else:
+                            used = look_up(k, table, state, record, line, begin, begin, found, used)
                     expect = COMMA_OR_END
                 else:
                     error = BAD_JSON
@@ -413,9 +449,9 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
                 found.bad_line[bad] = line
                 found.bad_code[bad] = error
                 bad += 1
-                count = first  # a broken line is a skip, not a candidate
+                used = first  # a broken line is a skip, not a candidate
             else:
-                for p in range(first, count):
+                for p in range(first, used):
                     found.end[p] = i
                 slot = 0
                 while slot < masks and found.mask[slot] != mask:
@@ -428,7 +464,7 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
                 found.mask_count[slot] += 1
         i += 1
         line += 1
-    found.used[CANDIDATES] = count
+    found.used[CANDIDATES] = used
     found.used[BAD_LINES] = bad
     found.used[MASKS] = masks
     found.used[LINES] = line
@@ -437,19 +473,19 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
 
 
 @kernel
-def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found):  # type: ignore[no-untyped-def]
+def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, frequencies, counting):  # type: ignore[no-untyped-def]
     """Find the candidates of the UTF-8 texts buf[starts[t]:ends[t]], which belong to the records `rows`, in order.
 
     Weight adds up over the texts of one record. `found.line` is the row, `found.used[NEXT]` the next text; a text that is
     no UTF-8 makes its row a bad line. Returns whether everything was scanned, as `scan_lines` does.
     """
-    count = found.used[CANDIDATES]
+    used = found.used[CANDIDATES]
     bad = found.used[BAD_LINES]
     t = found.used[NEXT]
     last_row = -1
     while t < len(starts):
         if rows[t] != last_row:
-            if count + len(table.threshold) > len(found.line) or bad >= len(found.bad_line):
+            if used + len(table.threshold) > len(found.line) or bad >= len(found.bad_line):
                 break
             state.serial[0] += 1
             last_row = rows[t]
@@ -462,9 +498,12 @@ def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found):  
                 found.bad_code[bad] = error
                 bad += 1
         else:
-            count = look_up(k, table, state, state.serial[0], last_row, starts[t], ends[t], found, count)
+            if counting:
+                count(k, table, state, state.serial[0], frequencies)
+            else:
+                used = look_up(k, table, state, state.serial[0], last_row, starts[t], ends[t], found, used)
         t += 1
-    found.used[CANDIDATES] = count
+    found.used[CANDIDATES] = used
     found.used[BAD_LINES] = bad
     found.used[NEXT] = t
     return t >= len(starts)

@@ -49,6 +49,8 @@ class TextPieces:
     """Overlapping pieces of text too long for one block, or of plain text files."""
 
     pieces: tuple[Piece, ...]
+    by_line: bool = False
+    """Whether a record is a line of the text (plain text files), and not the whole text."""
 
 
 @dataclass(frozen=True, slots=True)

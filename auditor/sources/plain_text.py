@@ -100,7 +100,7 @@ class _LineCutter:
         text = whole[: self._size]
         piece = Piece(self._row, FIELD, "", self._char_start, text)
         begun = self._row + text.count("\n") + (not text.endswith("\n"))
-        draft = Draft(TextPieces((piece,)), self._counted, begun - self._counted)
+        draft = Draft(TextPieces((piece,), by_line=True), self._counted, begun - self._counted)
         self._counted = begun
         rest = self._restart(text) if len(whole) >= self._size else len(whole)
         self._seen = len(text) - rest
