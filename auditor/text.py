@@ -48,8 +48,6 @@ MAX_EXPANSION = 8
 
 ENTITY_MAX = 10
 """Characters of an HTML entity's name that are looked at; "thinsp", "CounterClockwise…" are not used as disguise."""
-TAG_MAX = 200
-"""Characters within which an HTML tag has to close to be taken for one."""
 TAGS = frozenset(
     [
         "a",
@@ -307,23 +305,23 @@ def _entity(text: str, at: int) -> tuple[int, int]:
 
 
 def _tag_end(text: str, at: int) -> int:
-    """Where the HTML tag at `text[at] == "<"` ends, or `at` if what stands there is no tag we know."""
+    """Where the HTML tag at `text[at] == "<"` ends, or `at` if what stands there is no bare tag that we know.
+
+    A tag with attributes is left as it is: what is skipped unread would be a place to hide text in.
+    """
     i = at + 1
     if i < len(text) and text[i] == "/":
         i += 1
-    name = ""
-    while i < len(text) and len(name) <= COMMAND_MAX and text[i].isascii() and text[i].isalnum():
-        name += text[i].lower()
+    start = i
+    while i < len(text) and i - start <= COMMAND_MAX and text[i].isascii() and text[i].isalnum():
         i += 1
-    if name not in TAGS:
+    if text[start:i].lower() not in TAGS:
         return at
-    while i < len(text) and i - at <= TAG_MAX:
-        if text[i] == ">":
-            return i + 1
-        if text[i] == "<":
-            return at
+    if i < len(text) and text[i] == " ":
         i += 1
-    return at
+    if i < len(text) and text[i] == "/":
+        i += 1
+    return i + 1 if i < len(text) and text[i] == ">" else at
 
 
 def _command_end(text: str, at: int) -> int:

@@ -16,7 +16,7 @@ from auditor.types import Match, Verdict
 from auditor.verdict import Decision, Signals, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -160,6 +160,7 @@ class Verifier:
             covered_tokens=int(is_covered.sum()),
             region_tokens=region[1] - region[0],
             longest_run=run,
+            anchored=_is_anchored(tokens[position], region, is_covered),
             numbers_changed=changed,
             answer=answer,
             answer_weight=answer_weight,
@@ -260,13 +261,25 @@ def _align(
     changed = 0
     for (_, stop, at_stop), (start, _, at) in zip(((a, b, c + b - a) for a, b, c in blocks), blocks[1:], strict=False):
         if 0 < start - stop <= LOCAL_GAP and 0 < at - at_stop <= LOCAL_GAP:
-            changed += _numbers_changed(_numbers(record, stop, start), _numbers(item, at_stop, at))
+            gone = [p for p in range(at_stop, at) if not result[p]]
+            changed += _numbers_changed(_numbers(record, range(stop, start)), _numbers(item, gone))
     return begin, end, result, changed, run
 
 
-def _numbers(text: Tokens, first: int, last: int) -> list[str]:
+def _is_anchored(text: Tokens, region: tuple[int, int], is_covered: NDArray[np.bool_]) -> bool:
+    """Whether a part of an item lies as a cut copy would: from the item's first words on, where something new begins in the
+    record; or to its last words, from the record's first."""
+    begin = int(text.starts[region[0]])
+    before = text.data[:begin].rstrip(b" \t")
+    begins_anew = not before or before[-1:] in b"\n\r.:;!?\"'()[]{}<>*#|=-" or before[-1] >= 128
+    if is_covered[:2].any() and begins_anew:
+        return True
+    return bool(is_covered[-2:].any()) and region[0] == 0
+
+
+def _numbers(text: Tokens, positions: Iterable[int]) -> list[str]:
     numbers = []
-    for position in range(first, last):
+    for position in positions:
         form = text.form(position).casefold()
         digits = "".join(c for c in form if c.isdigit())
         if digits:
@@ -293,9 +306,11 @@ def _zones(
     options = sum(map(len, item.choices)) + 2 * len(item.choices)
     longest = max(map(len, item.answers), default=0)
     text = tokens[position].hashes
+    # an answer that repeats words of the question may have drawn the region over itself
+    asked = min(region[1], region[0] + len(item.question))
     later = [t.hashes for t in tokens[position + 1 : position + 1 + LATER_FIELDS]]
     around = [text[max(0, region[0] - reach - options) : region[1] + reach + options], *later]
-    after = [text[region[1] : region[1] + reach + options + longest + longest // 2], *later]
+    after = [text[asked : region[1] + reach + options + longest + longest // 2], *later]
     return around, after
 
 

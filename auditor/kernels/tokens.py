@@ -46,7 +46,6 @@ _EXPANDS = rules.EXPANSION_FLAG
 _CODE_POINT = rules.CODE_POINT_BITS
 _END = rules.END
 _ENTITY_MAX = rules.ENTITY_MAX
-_TAG_MAX = rules.TAG_MAX
 _COMMAND_MAX = rules.COMMAND_MAX
 
 # What the fast loop may do with a byte: go on with a word, end one, or leave it to the slow path.
@@ -273,33 +272,23 @@ def entity(buf, at, n, json, char_hashes, entity_hashes, entity_values):  # type
 
 @inlined
 def tag_end(buf, at, n, json, char_hashes, tag_hashes):  # type: ignore[no-untyped-def]
-    """Where the HTML tag whose "<" ended at `at` ends, or `at` if what stands there is no tag we know."""
+    """Where the HTML tag whose "<" ended at `at` ends, or `at` if what stands there is no bare tag that we know."""
     c, i = next_code_point(buf, at, n, json)
-    seen = 1
     if c == 47:
         c, i = next_code_point(buf, i, n, json)
-        seen += 1
     h = _SEED
     length = 0
     while length <= _COMMAND_MAX and is_alnum(c):
         h = turn(h, c + 32 if 65 <= c <= 90 else c, char_hashes)
         length += 1
-        seen += 1
         c, i = next_code_point(buf, i, n, json)
     if length == 0 or find(tag_hashes, h) < 0:
         return at
-    while c >= 0 and seen <= _TAG_MAX:
-        if c == 62:
-            return i
-        if c == 60:
-            return at
-        seen += 1
-        if i < n and 34 < buf[i] < 128 and buf[i] != 92:  # the plain ones, without a call
-            c = np.int64(buf[i])
-            i += 1
-        else:
-            c, i = next_code_point(buf, i, n, json)
-    return at
+    if c == 32:
+        c, i = next_code_point(buf, i, n, json)
+    if c == 47:
+        c, i = next_code_point(buf, i, n, json)
+    return i if c == 62 else at
 
 
 @inlined
