@@ -59,7 +59,7 @@ class ScanConfig:
     """Tokens that this run has at the least."""
     cut_containment: float = 0.25
     """Weighted share that a cut copy must hold: half of the words are a quarter of the weight when the rare ones come last."""
-    cut_weight: float = 18.0
+    cut_weight: float = 12.0
     """Nats that a cut copy must carry: about four content words."""
     scattered_containment: float = 0.45
     """Share of the question that must stand in one region when it is neither whole nor one piece."""

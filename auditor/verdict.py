@@ -91,7 +91,9 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
         if s.weight >= config.contaminated_weight:
             return Decision(Verdict.CONTAMINATED, FULL, share + beside)
         word_for_word = s.covered_tokens >= config.short_coverage * s.item_tokens
-        if word_for_word and (supported or s.answer == "short") and total >= config.supported_weight:
+        # two names of four options may stand in any text on the subject
+        certain = s.answer != "none" or s.choices_found >= max(3, s.choices - 1)
+        if word_for_word and certain and total >= config.supported_weight:
             return Decision(Verdict.CONTAMINATED, FULL, share + beside + "; it is short, and they stand together")
         if s.weight >= config.review_weight:
             return Decision(
@@ -100,7 +102,8 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
                 f"{share}, but it is short or common{beside or ', and its answer is not there'}",
             )
         return Decision(None, BOILERPLATE, "")
-    if s.containment >= config.supported_containment and supported and total >= config.contaminated_weight:
+    enough = s.weight >= config.review_weight and total >= config.contaminated_weight
+    if s.containment >= config.supported_containment and supported and enough:
         return Decision(Verdict.CONTAMINATED, FULL, share + beside)
     if _is_cut_copy(s, config) or (
         s.containment >= config.scattered_containment and s.weight >= config.scattered_weight
