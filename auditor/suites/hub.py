@@ -191,6 +191,7 @@ class _Hub:
     def __init__(self, entry: CatalogEntry, endpoint: str | None, pause: float) -> None:
         try:
             import huggingface_hub
+            import huggingface_hub.utils
         except ImportError:
             raise MissingExtraError(f"fetching {entry.name} from the hub", "hub") from None
         self.library = huggingface_hub
@@ -202,7 +203,7 @@ class _Hub:
 
     def files_at(self, ref: str) -> tuple[str, list[RemoteFile]]:
         """The commit that a ref stands for, and the benchmark's files in it; none where that branch is missing."""
-        errors = self.library.errors
+        errors = self.library.utils
         api = self.library.HfApi(endpoint=self.endpoint, token=self.token)
         try:
             info = self._patiently(
@@ -245,7 +246,7 @@ class _Hub:
 
     def _patiently(self, attempt: Callable[[], Result]) -> Result:
         """Run an attempt, again after a pause where the trouble may pass; a lasting one becomes a FetchError."""
-        errors = self.library.errors
+        errors = self.library.utils
         entry = self.entry
         instead = f"Or give your own copy: -b {entry.name}=path/to/file"
         problem: Exception = OSError("not tried")
