@@ -24,6 +24,7 @@ EMPTY_QUESTION = "empty_question"
 MISSING_QUESTION = "missing_question"
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")
+_NUMBER = re.compile(r"[-+]?\d+")
 _LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(?=\S)")
 _STYLE_SAMPLE = 2000
 """Rows from which the style of the answers is taken; a file does not change it on the way."""
@@ -229,7 +230,7 @@ def right_choices(choices: Choices, value: Any, style: AnswerIs) -> list[str]:
     if position is not None and 0 <= position < len(choices.texts):
         return [choices.texts[position]]
     # an answer that is none of the choices is kept where it is a text, never where it is a mark
-    bare = len(text) == 1 or _LETTER.fullmatch(text) or _whole(text) is not None
+    bare = len(text) == 1 or _LETTER.fullmatch(text) or _NUMBER.fullmatch(text)
     return [] if bare else [text]
 
 

@@ -19,7 +19,10 @@ from auditor.suites.cache import cache_root, cached, safe_relative
 from auditor.suites.hub import fetch, select_files
 
 ROWS = [
-    {"question": f"How many apples has person {n}, who bought {n} and ate one?", "answer": f"{n} - 1 = {n - 1}\n#### {n - 1}"}
+    {
+        "question": f"How many apples has person {n}, who bought {n} and ate one?",
+        "answer": f"{n} - 1 = {n - 1}\n#### {n - 1}",
+    }
     for n in range(1, 6)
 ]
 
@@ -84,7 +87,10 @@ def test_an_unpinned_benchmark_keeps_the_commit_of_its_first_fetch(gsm8k, tmp_pa
     old = dict(gsm8k.repositories["openai/gsm8k"]["main"])
     gsm8k.add("openai/gsm8k", old, branch="kept by the hub")
     # the hub keeps old commits; here a branch stands for that
-    gsm8k.repositories["openai/gsm8k"] = {"main": {"main/test-00000-of-00001.parquet": parquet(ROWS[:1])}, "main@1": old}
+    gsm8k.repositories["openai/gsm8k"] = {
+        "main": {"main/test-00000-of-00001.parquet": parquet(ROWS[:1])},
+        "main@1": old,
+    }
     manifest = json.loads((first.directory / "manifest.json").read_text())
     manifest["commit"] = gsm8k.commit("openai/gsm8k", "main@1")
     (first.directory / "manifest.json").write_text(json.dumps(manifest))
@@ -126,7 +132,9 @@ def test_a_dataset_that_is_not_there(hub, tmp_path):
 
 def test_a_gated_dataset_says_where_to_ask_and_takes_the_token_from_the_environment(gsm8k, tmp_path, monkeypatch):
     gsm8k.gated.add("openai/gsm8k")
-    with pytest.raises(FetchError, match=rf"accept its terms on {gsm8k.endpoint}/datasets/openai/gsm8k, then set HF_TOKEN"):
+    with pytest.raises(
+        FetchError, match=rf"accept its terms on {gsm8k.endpoint}/datasets/openai/gsm8k, then set HF_TOKEN"
+    ):
         fetch(entry(), cache_dir=tmp_path, endpoint=gsm8k.endpoint)
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     assert fetch(entry(), cache_dir=tmp_path, endpoint=gsm8k.endpoint).files
@@ -168,7 +176,9 @@ def test_no_network_names_the_path_alternative(tmp_path):
         # bound but not listening: connections are refused, and nobody else gets the port
         taken.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(FetchError, match=r"could not be fetched from .* Or give your own copy: -b gsm8k=path/to/file"):
+        with pytest.raises(
+            FetchError, match=r"could not be fetched from .* Or give your own copy: -b gsm8k=path/to/file"
+        ):
             fetch(entry(), cache_dir=tmp_path, endpoint=dead, pause=0.01)
     with pytest.raises(FetchError, match=r"not in the cache .*auditor suites fetch gsm8k.*-b gsm8k=path/to/file"):
         load_benchmark("gsm8k", cache_dir=tmp_path, offline=True)
