@@ -108,7 +108,7 @@ def test_fetch_then_show_without_a_network(gsm8k, tmp_path):
     assert facts["warnings"] == ["3 items were read; the catalog says 1319"]
     plain = run("show", "gsm8k", **here).stdout
     # an excerpt, at most half of the item
-    assert "What do 0 apples and 0 pears" in plain
+    assert "What do 0 apples and 0 pear…" in plain
     assert "all in all" not in plain
     listed = run("list", **here).stdout
     assert re.search(r"^gsm8k .* yes +openai/gsm8k$", listed, re.MULTILINE)
@@ -169,3 +169,13 @@ def test_everything_is_fetched_but_what_needs_a_token(hub, tmp_path):
     assert got.returncode == 2
     assert "gpqa-diamond: left out, since it needs a token (HF_TOKEN)" in got.stderr
     assert re.search(r"(\d+) of \1 benchmarks could not be fetched", got.stderr)
+
+
+def test_a_damaged_manifest_spoils_neither_the_list_nor_its_own_entry(tmp_path):
+    (tmp_path / "benchmarks/mmlu").mkdir(parents=True)
+    (tmp_path / "benchmarks/mmlu/manifest.json").write_text("{")
+    rows = json.loads(run("list", "--json", AUDITOR_CACHE=str(tmp_path)).stdout)
+    mmlu = next(row for row in rows if row["name"] == "mmlu")
+    assert mmlu["cached"] is False
+    assert "auditor suites fetch --force mmlu" in mmlu["cache_problem"]
+    assert "auditor suites fetch --force mmlu" in run("show", "mmlu", AUDITOR_CACHE=str(tmp_path)).stdout

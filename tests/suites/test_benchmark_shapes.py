@@ -175,8 +175,16 @@ ITEMS = {
         Item("0", Q, ("Mars", "Jupiter"), ("Jupiter",)),
     ),
     "CRUXEval": (
-        {"id": "sample_0", "code": "def f(a): return a", "input": "1", "output": "1"},
-        Item("sample_0", "def f(a): return a\n1", (), ("1",)),
+        {"id": "sample_0", "code": "def f(a): return a", "input": "[1]", "output": "[1, 2]"},
+        Item("sample_0", "def f(a): return a\n[1]", (), ("[1, 2]",)),
+    ),
+    "choices that are lists": (
+        {"question": "What is ['Hi'] * 1?", "choices": ["['Hi']", "Hi"], "answer": "['Hi']"},
+        Item("0", "What is ['Hi'] * 1?", ("['Hi']", "Hi"), ("['Hi']",)),
+    ),
+    "an answer with its letter": (
+        {"question": Q, "choices": ["(A) Mars", "(B) Jupiter"], "answer": "(B) Jupiter"},
+        Item("0", Q, ("Mars", "Jupiter"), ("Jupiter",)),
     ),
     "lm-eval sample with its document": (
         {"doc_id": 5, "doc": {"question": Q, "choices": FOUR, "answer": 1}, "target": "1", "resps": [], "doc_hash": "h",
@@ -387,6 +395,7 @@ def test_helpers_of_values():
     assert lookup(row, "Two Words|nope") == ""
     assert [text_of(v) for v in (None, 3.0, 2.5, True, {"text": "t"}, {}, b"\xff", {"k": "é"})] == [
         "", "3", "2.5", "True", "t", "", "�", '{"k": "é"}']  # fmt: skip
+    assert lookup({"a": "['x', 1]"}, "a[]") == ["x", 1]
     assert unwritten_list("[1, 2") == "[1, 2"
     assert unwritten_list("[not a list]") == "[not a list]"
     assert unwritten_list('["a", null]') == ["a", None]

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from auditor.errors import BenchmarkFormatError, InputError, UnknownBenchmarkError
 from auditor.suites import load_benchmark, load_benchmarks, parse_spec
 from auditor.suites.describe import excerpt, printable, words_in
+from auditor.suites.files import decompressed
 from auditor.suites.tables import header_of, read_table
 from auditor.types import Item
 
@@ -134,6 +135,31 @@ def test_rows_that_give_no_item_are_counted_by_reason(tmp_path):
     assert [item.item_id for item in got.items] == ["0", "1", "8", "9"]
 
 
+def test_a_file_that_mixes_benchmarks_is_read_by_the_shape_of_each_row(tmp_path):
+    path = tmp_path / "mixed.jsonl"
+    rows = [
+        {"id": f"g{n}", "question": f"What is {n} + 1?", "answer": f"It is {n + 1}.\n#### {n + 1}"} for n in range(60)
+    ]
+    rows.append({"id": "m0", "question": "Which is a planet?", "choices": ["Io", "Mars"], "answer": "Mars"})
+    rows.append({"task_id": "H/0", "prompt": "def f():", "canonical_solution": "    pass"})
+    rows.append({"nothing": "here"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    got = load_benchmark(path)
+    assert [item.item_id for item in got.items] == [*(f"g{n}" for n in range(60)), "m0", "H/0"]
+    assert got.items[59].answers == ("It is 60.", "60")
+    assert (got.items[60].choices, got.items[60].answers) == (("Io", "Mars"), ("Mars",))
+    assert got.items[61].answers == ("    pass",)
+    assert got.skipped == {"missing_question": 1}
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_a_decompression_bomb_is_stopped(compress):
+    bomb = compress(bytes(5_000_000))
+    assert len(decompressed(bomb, Path("b.gz"), 5_000_000)) == 5_000_000
+    with pytest.raises(BenchmarkFormatError, match="more than 1,000,000 bytes when decompressed"):
+        decompressed(bomb, Path("b.gz"), 1_000_000)
+
+
 def test_nan_and_lone_surrogates_are_let_through(tmp_path):
     path = tmp_path / "b.jsonl"
     path.write_bytes(b'{"question": "a\\ud800b?", "answer": NaN, "tags": ["\\udfff"]}\n')
@@ -151,7 +177,7 @@ def test_rows_of_a_table_that_give_no_item_are_counted(tmp_path):
 
 
 def test_a_quotation_mark_in_a_tsv_does_not_swallow_the_rows_after_it():
-    rows, skipped = read_table('He said "no, why?\t5\nAnd then?\t6\n'.encode(), "\t")
+    rows, skipped = read_table(b'He said "no, why?\t5\nAnd then?\t6\n', "\t")
     assert [row for _, row in rows] == [
         {"question": 'He said "no, why?', "answer": "5"},
         {"question": "And then?", "answer": "6"},
@@ -180,10 +206,12 @@ def test_header_rows(table, header):
 )
 def test_no_bytes_make_anything_but_items_or_a_clear_error(tmp_path, content, name):
     (tmp_path / name).write_bytes(content)
+    problem = ""
     try:
-        assert load_benchmark(tmp_path / name).items
+        items = load_benchmark(tmp_path / name).items
     except InputError as error:
-        assert name in str(error)
+        items, problem = (), str(error)
+    assert items or name in problem
 
 
 @given(st.lists(st.tuples(st.text("ab\t,\"'\r\nü漢", min_size=1), st.text('xy,"\n', min_size=1)), min_size=1))
@@ -352,7 +380,7 @@ def test_a_name_is_plain(tmp_path):
 
 
 def test_an_empty_directory(tmp_path):
-    with pytest.raises(BenchmarkFormatError, match="no benchmark files in it; looked for .jsonl"):
+    with pytest.raises(BenchmarkFormatError, match=r"no benchmark files in it; looked for \.jsonl"):
         load_benchmark(tmp_path)
 
 
