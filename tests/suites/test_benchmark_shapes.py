@@ -178,6 +178,31 @@ ITEMS = {
         {"id": "sample_0", "code": "def f(a): return a", "input": "[1]", "output": "[1, 2]"},
         Item("sample_0", "def f(a): return a\n[1]", (), ("[1, 2]",)),
     ),
+    "APPS": (
+        {"problem_id": 3, "question": Q, "solutions": '["a = 1"]', "input_output": "{}", "difficulty": "interview"},
+        Item("3", Q, (), ('["a = 1"]',), subset="interview"),
+    ),
+    "LiveCodeBench": (
+        {"question_id": "1873_A", "question_title": "Cards", "question_content": Q, "starter_code": "", "platform": "codeforces"},
+        Item("1873_A", Q, subset="codeforces"),
+    ),
+    "Social IQa": (
+        {"context": PASSAGE, "question": "Why?", "answerA": "one", "answerB": "two", "answerC": "three", "label": "3"},
+        Item("0", "Why?", ("one", "two", "three"), ("three",), PASSAGE),
+    ),
+    "MMLU columns of another name, the last one blank": (
+        {"question": Q, "choice_1": "Mars", "choice_2": "Jupiter", "choice_3": "", "answer": "Jupiter"},
+        Item("0", Q, ("Mars", "Jupiter"), ("Jupiter",)),
+    ),
+    "choices by letter, MedQA": (
+        {"question": Q, "options": {"A": "Mars", "B": "Jupiter"}, "answer_idx": "B", "answer": "Jupiter"},
+        Item("0", Q, ("Mars", "Jupiter"), ("Jupiter",)),
+    ),
+    "choices that are no list": ({"question": Q, "choices": None, "answer": "Jupiter"}, Item("0", Q, (), ("Jupiter",))),
+    "several right choices": (
+        {"question": Q, "choices": FOUR, "answer": ["A", "C"]},
+        Item("0", Q, tuple(FOUR), ("Mars", "Venus")),
+    ),
     "choices that are lists": (
         {"question": "What is ['Hi'] * 1?", "choices": ["['Hi']", "Hi"], "answer": "['Hi']"},
         Item("0", "What is ['Hi'] * 1?", ("['Hi']", "Hi"), ("['Hi']",)),
@@ -212,13 +237,35 @@ def test_a_row_of_each_shape_gives_its_item(tmp_path, shape):
 
 def test_every_shape_is_told_from_its_fields_in_a_test_here():
     seen = {sniff([(0, row)]).name for row, _ in ITEMS.values()}
-    assert {shape.name for shape in (*SHAPES, GENERIC)} - seen == {
-        "apps",
-        "livecodebench",
-        "social-iqa",
-        "mmlu",
-        "decon",
-    }
+    assert {shape.name for shape in (*SHAPES, GENERIC)} - seen == {"decon"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"input": " ", "target": "x"},
+        {"turns": [""]},
+        {"Question": "", "Best Answer": "x", "Correct Answers": ""},
+        {"question": "", "mc1_targets": {}},
+        {"Question": "", "Correct Answer": "x", "Incorrect Answer 1": "y"},
+        {"question": "", "A": "x", "B": "y", "answer": "A"},
+    ],
+)
+def test_an_empty_question_is_counted_in_every_shape(tmp_path, row):
+    whole = {key: "some text" if value in ("", " ") else value for key, value in row.items()}
+    if "turns" in row:
+        whole = {"turns": ["Hm?"]}
+    got = load(tmp_path, [whole, row])
+    assert (len(got.items), got.skipped) == (1, {"empty_question": 1})
+
+
+def test_an_lm_eval_sample_of_nothing_is_counted(tmp_path):
+    rows = [
+        {"doc_id": 0, "doc": "", "target": "", "arguments": []},
+        {"doc_id": 1, "doc": {"question": Q}, "target": "a b", "arguments": []},
+    ]
+    got = load(tmp_path, rows)
+    assert (got.items, got.skipped) == ((Item("1", Q, (), ("a b",)),), {"empty_question": 1})
 
 
 def test_decon_rows_become_one_item_for_each_question(tmp_path):

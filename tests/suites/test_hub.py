@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +256,11 @@ def test_a_hub_that_names_a_path_out_of_the_cache_gets_nothing_written(hub, tmp_
 )  # fmt: skip
 def test_which_files_of_a_repository_make_a_benchmark(name, paths, chosen):
     assert [path for path, _, _ in select_files(entry(name), paths)] == chosen
+
+
+def test_without_huggingface_hub_the_error_names_the_extra(tmp_path):
+    code = "import sys; sys.modules['huggingface_hub'] = None\nfrom auditor.cli import main; main()"
+    command = [sys.executable, "-c", code, "suites", "fetch", "gsm8k", "--cache-dir", str(tmp_path)]
+    got = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (got.returncode, got.stdout) == (2, "")
+    assert "fetching gsm8k from the hub needs an optional dependency: pip install 'auditor[hub]'" in got.stderr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -164,3 +166,14 @@ def test_a_task_is_known_by_its_own_name_also_among_several(tmp_path):
     (tmp_path / "planets_other.jsonl").write_text(json.dumps(ROWS[0]))
     names = [benchmark.name for benchmark in load_benchmarks([path, f"again={path}", tmp_path / "planets_other.jsonl"])]
     assert names == ["planets", "again", "planets_other"]
+
+
+@pytest.mark.parametrize("missing", ["yaml", "jinja2"])
+def test_without_its_libraries_the_error_names_the_extra(tmp_path, missing):
+    path = write(tmp_path, "doc_to_text: question\n")
+    code = f"import sys; sys.modules[{missing!r}] = None\nfrom auditor.cli import main; main()"
+    got = subprocess.run(
+        [sys.executable, "-c", code, "suites", "show", str(path)], capture_output=True, text=True, check=False
+    )
+    assert (got.returncode, got.stdout) == (2, "")
+    assert "pip install 'auditor[yaml]'" in got.stderr
