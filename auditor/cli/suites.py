@@ -111,6 +111,9 @@ def show(benchmark: str, as_json: bool, schema: str | None, may_fetch: bool, cac
 def fetch(names: tuple[str, ...], every: bool, force: bool, cache_dir: str | None, endpoint: str | None) -> None:
     """Fetch benchmarks from the Hugging Face hub into the cache, for use without a network.
 
+    A benchmark that the catalog does not pin keeps the commit of its first fetch, also with --force; remove its
+    directory from the cache to get a newer one.
+
     \b
     Example:
       auditor suites fetch mmlu gsm8k
