@@ -7,6 +7,7 @@ from that is laid over it by `weigh`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import mmap
@@ -19,6 +20,7 @@ import orjson
 import xxhash
 
 from auditor import __version__
+from auditor.decoys import decoys_of
 from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.kernels import seeds
 from auditor.kernels.build import gram_keys, open_addressing
@@ -44,7 +46,7 @@ SHORT_QUESTION = 8
 """Tokens below which a question's n-grams are too few, and those that it makes with its answer or options are added."""
 
 _ARRAYS = (
-    "item_start", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens", "token_word",
+    "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens", "token_word",
     "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter", "posting_start",
     "posting_item", "gram_df",
 )  # fmt: skip
@@ -104,6 +106,8 @@ class BenchmarkInfo:
     warnings: tuple[str, ...]
     not_indexed: dict[str, int]
     """Items that cannot be looked for, by reason."""
+    decoys: int
+    """Decoys that are looked for beside its items."""
 
 
 class BenchmarkIndex:
@@ -117,6 +121,7 @@ class BenchmarkIndex:
         self._items = items
         self.group_count = len(arrays["group_start"]) - 1
         self.item_count = len(arrays["group_of"])
+        self._is_decoy = arrays["is_decoy"]
 
     @classmethod
     def build(cls, benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkIndex:
@@ -141,6 +146,10 @@ class BenchmarkIndex:
             item_id=row["item_id"], question=row["question"], choices=tuple(row["choices"]),
             answers=tuple(row["answers"]), passage=row["passage"], split=row["split"], subset=row["subset"],
         )  # fmt: skip
+
+    def is_decoy(self, number: int) -> bool:
+        """Whether an item is a decoy (see `auditor.decoys`)."""
+        return bool(self._is_decoy[number])
 
     def benchmark_of(self, number: int) -> BenchmarkInfo:
         """The benchmark of an item."""
@@ -251,39 +260,54 @@ def _seed_texts(item: Item) -> Iterator[str]:
         yield f"{item.question} 1 {item.choices[0]}"
 
 
+class _Builder:
+    """Gathers items, one after another, into the lists that the arrays are made of."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._groups: dict[bytes, int] = {}
+        self.lines: list[bytes] = []
+        self.is_decoy: list[bool] = []
+        self.benchmark_of: list[int] = []
+        self.group_of: list[int] = []
+        self.members: list[list[int]] = []
+        self.group_tokens: list[NDArray[np.uint64]] = []
+        self.seed_tokens: list[NDArray[np.uint64]] = []
+        self.seed_group: list[int] = []
+
+    def has(self, tokens: Tokens) -> bool:
+        """Whether an item asks just this."""
+        return tokens.hashes.tobytes() in self._groups
+
+    def add(self, item: Item, tokens: Tokens, benchmark: int, *, is_decoy: bool = False) -> bool:
+        """Add an item; returns whether it can be looked for."""
+        number = len(self.lines)
+        group = self._groups.setdefault(tokens.hashes.tobytes(), len(self.members))
+        if group == len(self.members):
+            self.members.append([])
+            self.group_tokens.append(tokens.hashes)
+        self.members[group].append(number)
+        self.lines.append(_item_line(item))
+        self.is_decoy.append(is_decoy)
+        self.benchmark_of.append(benchmark)
+        self.group_of.append(group)
+        seeds_before = len(self.seed_tokens)
+        if len(tokens) >= self._size:
+            self.seed_tokens.append(tokens.hashes)
+        if len(tokens) < SHORT_QUESTION:
+            self.seed_tokens += [t for text in _seed_texts(item) if len(t := tokens_of(text).hashes) >= self._size]
+        self.seed_group += [group] * (len(self.seed_tokens) - seeds_before)
+        return len(self.seed_tokens) > seeds_before
+
+
 def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkIndex:
-    size = config.ngram_size
-    lines: list[bytes] = []
-    benchmark_of: list[int] = []
-    group_of: list[int] = []
-    groups: dict[bytes, int] = {}
-    members: list[list[int]] = []
-    group_tokens: list[NDArray[np.uint64]] = []
-    seed_tokens: list[NDArray[np.uint64]] = []
-    seed_group: list[int] = []
+    builder = _Builder(config.ngram_size)
     infos: list[BenchmarkInfo] = []
-    number = 0
+    all_tokens: list[list[Tokens]] = []
     for position, benchmark in enumerate(benchmarks):
-        not_indexed: dict[str, int] = {}
-        for item in benchmark.items:
-            lines.append(_item_line(item))
-            benchmark_of.append(position)
-            hashes = tokens_of(item.question).hashes
-            seed_count = len(seed_tokens)
-            if len(hashes) >= size:
-                seed_tokens.append(hashes)
-            if len(hashes) < SHORT_QUESTION:
-                seed_tokens += [t for text in _seed_texts(item) if len(t := tokens_of(text).hashes) >= size]
-            if len(seed_tokens) == seed_count:
-                not_indexed["too_short"] = not_indexed.get("too_short", 0) + 1
-            group = groups.setdefault(hashes.tobytes(), len(groups))
-            if group == len(members):
-                members.append([])
-                group_tokens.append(hashes)
-            members[group].append(number)
-            group_of.append(group)
-            seed_group += [group] * (len(seed_tokens) - seed_count)
-            number += 1
+        tokens = [tokens_of(item.question) for item in benchmark.items]
+        lost = sum(not builder.add(i, t, position) for i, t in zip(benchmark.items, tokens, strict=True))
+        all_tokens.append(tokens)
         infos.append(
             BenchmarkInfo(
                 name=benchmark.name,
@@ -294,35 +318,56 @@ def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkInde
                 licence=benchmark.licence,
                 skipped=dict(benchmark.skipped),
                 warnings=benchmark.warnings,
-                not_indexed=not_indexed,
+                not_indexed={"too_short": lost} if lost else {},
+                decoys=0,
             )  # fmt: skip
         )
-    tokens = np.concatenate([np.zeros(0, np.uint64), *group_tokens])
-    token_start = _starts(map(len, group_tokens))
+    real_groups = len(builder.members)
+    for position, benchmark in enumerate(benchmarks):
+        count = 0
+        for decoy in decoys_of(benchmark.items, all_tokens[position]):
+            halves = tokens_of(decoy.question)
+            # two halves of one template can make a question that is really asked
+            if not builder.has(halves):
+                count += builder.add(decoy, halves, position, is_decoy=True)
+        infos[position] = dataclasses.replace(infos[position], decoys=count)
+    return BenchmarkIndex(
+        tuple(infos), _parameters(config), _arrays(builder, real_groups, config), b"".join(builder.lines)
+    )
+
+
+def _arrays(builder: _Builder, real_groups: int, config: ScanConfig) -> dict[str, Any]:
+    tokens = np.concatenate([np.zeros(0, np.uint64), *builder.group_tokens])
+    token_start = _starts(map(len, builder.group_tokens))
     words, token_word = np.unique(tokens, return_inverse=True)
-    owner = np.repeat(np.arange(len(group_tokens)), np.diff(token_start))
-    pairs = np.unique(np.stack([token_word, owner]), axis=1) if len(tokens) else np.zeros((2, 0), np.int64)
+    owner = np.repeat(np.arange(len(builder.members)), np.diff(token_start))
+    real = owner < real_groups
+    pairs = np.unique(np.stack([token_word[real], owner[real]]), axis=1) if real.any() else np.zeros((2, 0), np.int64)
     word_keys, word_slots, _, _, _ = open_addressing(words, 1)
-    grams = _gram_table(seed_tokens, np.array(seed_group, np.int64), config)
-    arrays = {
-        "item_start": _starts(map(len, lines)),
-        "benchmark_of": np.array(benchmark_of, np.int32),
-        "group_of": np.array(group_of, np.int32),
-        "group_start": _starts(map(len, members)),
-        "group_items": np.array([i for group in members for i in group], np.int32),
+    return {
+        "item_start": _starts(map(len, builder.lines)),
+        "is_decoy": np.array(builder.is_decoy, np.bool_),
+        "benchmark_of": np.array(builder.benchmark_of, np.int32),
+        "group_of": np.array(builder.group_of, np.int32),
+        "group_start": _starts(map(len, builder.members)),
+        "group_items": np.array([i for group in builder.members for i in group], np.int32),
         "token_start": token_start,
         "tokens": tokens,
         "token_word": token_word.astype(np.int32),
         "word_keys": word_keys,
         "word_slots": word_slots,
         "word_df": np.bincount(pairs[0], minlength=len(words)).astype(np.int32),
-        **grams,
+        **_gram_table(builder.seed_tokens, np.array(builder.seed_group, np.int64), real_groups, config),
     }
-    return BenchmarkIndex(tuple(infos), _parameters(config), arrays, b"".join(lines))
 
 
-def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], config: ScanConfig) -> dict[str, Any]:
-    """The n-grams of `texts`, each with the groups it is in; those in too many groups are left out."""
+def _gram_table(
+    texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], real_groups: int, config: ScanConfig
+) -> dict[str, Any]:
+    """The n-grams of `texts`, each with the groups it is in; those in too many groups are left out.
+
+    Decoys, the groups from `real_groups` on, are found by them but do not count for how frequent they are.
+    """
     tokens = np.concatenate([np.zeros(0, np.uint64), *texts])
     starts = _starts(map(len, texts))
     keys, owners = np.empty(len(tokens), np.uint64), np.empty(len(tokens), np.int64)
@@ -334,9 +379,10 @@ def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], conf
     distinct[1:] = (keys[1:] != keys[:-1]) | (owner_groups[1:] != owner_groups[:-1])
     keys, owner_groups = keys[distinct], owner_groups[distinct]
     unique_keys, first, frequency = np.unique(keys, return_index=True, return_counts=True)
-    kept = frequency <= config.max_document_frequency
+    real = np.add.reduceat((owner_groups < real_groups).astype(np.int64), first) if len(first) else frequency
+    kept = real <= config.max_document_frequency
     chosen = np.repeat(kept, frequency)
-    unique_keys, frequency = unique_keys[kept], frequency[kept]
+    unique_keys, frequency, real = unique_keys[kept], frequency[kept], real[kept]
     table_keys, table_slots, _, bits, _ = open_addressing(unique_keys, FILTER_BITS_PER_GRAM)
     return {
         "gram_table_keys": table_keys,
@@ -344,7 +390,7 @@ def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], conf
         "gram_filter": bits,
         "posting_start": _starts(frequency),
         "posting_item": owner_groups[chosen].astype(np.int32),
-        "gram_df": frequency.astype(np.int32),
+        "gram_df": real.astype(np.int32),
     }
 
 
@@ -385,7 +431,7 @@ def weigh(index: BenchmarkIndex, learnt: Learnt | None, config: ScanConfig) -> W
     """
     a = index.arrays
     records = learnt.records if learnt else 0
-    total = index.group_count + records
+    total = sum(b.items for b in index.benchmarks) + records
     gram_df = a["gram_df"] + (learnt.gram_df if learnt else 0)
     word_df = a["word_df"] + (learnt.word_df if learnt else 0)
     rarest = np.log((total + 1) / 1.5)

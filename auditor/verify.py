@@ -70,6 +70,7 @@ class Judgement:
 
     item: int
     """Number in the index."""
+    is_decoy: bool
     field: TextField
     region: tuple[int, int]
     """Characters of the field's text."""
@@ -127,6 +128,7 @@ class Verifier:
                 judgements.append(
                     Judgement(
                         item=int(number),
+                        is_decoy=self._index.is_decoy(int(number)),
                         field=fields[position],
                         region=text.char_span(begin, end),
                         item_region=item.question.char_span(int(where[0]), int(where[-1]) + 1),
@@ -343,16 +345,22 @@ def _best_supported(judgements: list[Judgement]) -> list[Judgement]:
 
 
 def _without_explained(judgements: list[Judgement]) -> list[Judgement]:
-    """Leave out partial matches in places where another item stands whole."""
-    whole = [j for j in judgements if j.decision.verdict is Verdict.CONTAMINATED]
+    """Leave out partial matches in places where another item stands whole, and decoys where there is any match."""
+    real = [j for j in judgements if not j.is_decoy]
+
+    def shared(judgement: Judgement, other: Judgement) -> float:
+        (low, high), (other_low, other_high) = judgement.region, other.region
+        same_text = judgement.field.name == other.field.name
+        return (min(high, other_high) - max(low, other_low)) / max(1, high - low) if same_text else 0.0
 
     def explained(judgement: Judgement) -> bool:
-        low, high = judgement.region
-        return any(
-            other.field.name == judgement.field.name
+        if judgement.is_decoy:
+            return any(shared(judgement, other) > 0 for other in real)
+        return judgement.decision.verdict is not Verdict.CONTAMINATED and any(
+            other.decision.verdict is Verdict.CONTAMINATED
             and other.signals.containment > judgement.signals.containment
-            and min(high, other.region[1]) - max(low, other.region[0]) >= EXPLAINED_SHARE * (high - low)
-            for other in whole
+            and shared(judgement, other) >= EXPLAINED_SHARE
+            for other in real
         )
 
-    return [j for j in judgements if j.decision.verdict is Verdict.CONTAMINATED or not explained(j)]
+    return [j for j in judgements if not explained(j)]
