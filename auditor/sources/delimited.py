@@ -94,11 +94,11 @@ class _Reader:
                 csv_rows.find_rows(data, lexed, ord(self._delimiter), 0, state)
                 del data  # a bytearray with a view on it cannot grow
                 lexed = filled
-                if state[csv_rows.END] or ended or filled > limit:
+                if state[csv_rows.END] or ended or filled >= limit:
                     break
-                buffer.extend(bytes(min(len(buffer), limit + 1 - len(buffer))))
+                buffer.extend(bytes(min(len(buffer), limit - len(buffer))))
             cut = int(state[csv_rows.END])
-            if not cut and filled > limit:
+            if not cut and filled >= limit:
                 rest = yield from self._long_row(bytes(memoryview(buffer)[:filled]))
                 ended = rest is None
                 tail = rest or b""
@@ -155,15 +155,16 @@ class _Reader:
     def _long_row(self, start: bytes) -> Generator[Draft, None, bytes | None]:
         """Read a row that is too long to hold; what follows it in the bytes read so far, None at the end."""
         reader = _LongRow(self._row, self._header, self._delimiter, self._options, self._source)
+        size = min(LONG_CHUNK, self._options.max_record_bytes)
         chunk, ended = start, False
         while True:
             end = reader.feed(chunk)
             if end >= 0 or ended:
                 break
             yield from reader.blocks(last=False)
-            buffer = bytearray(LONG_CHUNK)
+            buffer = bytearray(size)
             count = read_full(self._stream, memoryview(buffer))
-            ended = count < LONG_CHUNK
+            ended = count < size
             chunk = bytes(memoryview(buffer)[:count])
         reader.finish()
         yield from reader.blocks(last=True)
