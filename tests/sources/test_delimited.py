@@ -73,6 +73,9 @@ def test_broken_rows_are_null_and_counted(tmp_path: Path) -> None:
     }
     assert reading.reasons == [("malformed_row", 1), ("malformed_row", 3), ("invalid_utf8", 4)]
     assert reading.skips[0].detail == "1 cells under a header of 2"
+    both = read(write(tmp_path / "c.csv", b"text,n\ngood,0\nbad \xff\nbad \xfe,2\ngood,3\n"))
+    assert both.reasons == [("malformed_row", 1), ("invalid_utf8", 2)]
+    assert [record["text"] for record in both.rows.values()] == ["good", None, None, "good"]
     only_broken = read(write(tmp_path / "b.csv", "text,n\na\nb\n"))
     assert only_broken.reasons == [("malformed_row", 0), ("malformed_row", 1)]
     assert only_broken.rows == {0: {"text": None}, 1: {"text": None}}

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from auditor.errors import SourceError
 from auditor.sources import Columns, ReadOptions, discover, open_source, text_fields
 from auditor.sources.columns import column_fields, record_at, text_columns
+from auditor.sources.tables import same_layout
 
 from .reading import SMALL, gather, read
 
@@ -114,7 +115,8 @@ def test_broken_in_the_middle(tmp_path: Path, kind: str) -> None:
     content[middle : middle + 30_000] = b"\xff" * 30_000
     path.write_bytes(content)
     reading = read(path, ReadOptions(block_bytes=50_000))
-    assert [skip.reason for skip in reading.skips] == [f"corrupt_{'parquet' if kind == 'parquet' else 'arrow'}"]
+    assert reading.skips[-1].reason == f"corrupt_{'parquet' if kind == 'parquet' else 'arrow'}"
+    assert {skip.reason for skip in reading.skips[:-1]} <= {"invalid_utf8"}
     assert len(reading.rows) > 5000
 
 
@@ -275,3 +277,28 @@ def test_strings_that_are_no_utf8_are_shown_leniently() -> None:
 def test_small_options_hold(tmp_path: Path) -> None:
     path = write(pa.table({"text": ["x" * 5000, "y"]}), tmp_path / "a.parquet", "parquet")
     assert [block.rows for block in read(path, SMALL).blocks] == [1, 1]
+
+
+UTF8_BREAKERS = {
+    "string": pa.string(),
+    "large": pa.large_string(),
+    "view": pa.string_view(),
+    "list": pa.list_(pa.string()),
+    "large_list": pa.large_list(pa.struct({"content": pa.string(), "n": pa.int64()})),
+}
+
+
+@pytest.mark.parametrize("name", UTF8_BREAKERS)
+@pytest.mark.parametrize("stored", ["parquet", "file", "stream"])
+def test_strings_that_are_no_utf8_cost_their_row(tmp_path: Path, name: str, stored: str) -> None:
+    kind = UTF8_BREAKERS[name]
+    rows: list[Any] = [b"ok 0", b"\xff\xfe", b"ok 2", b"ok 3", b"\xc3"]
+    if name == "list":
+        rows = [[b"a", row] for row in rows]
+    elif name == "large_list":
+        rows = [[{"content": row, "n": 1}] for row in rows]
+    column = pa.array(rows, same_layout(kind)).view(kind)
+    path = write(pa.table({"text": column}), tmp_path / "a.parquet", stored)
+    reading = read(path, ReadOptions(block_bytes=20))
+    assert reading.reasons == [("invalid_utf8", 1), ("invalid_utf8", 4)]
+    assert [row for row, record in reading.rows.items() if record["text"] is not None] == [0, 2, 3]
