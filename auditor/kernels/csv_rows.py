@@ -68,7 +68,7 @@ def find_rows_plain(data: bytes, delimiter: bytes) -> tuple[int, int, bool]:
     """The plain twin of `find_rows`, over a whole file: the position behind the last row that ended, the number of rows
     that ended, and whether a quoted cell is open at the end."""
     mark = re.escape(delimiter)
-    cell = rb'(?:"(?:[^"]|"")*(?:"(?!")|\Z)(?:[^\r\n' + mark + rb"]*)|[^\r\n" + mark + rb"]*)"
+    cell = rb'(?:"(?:[^"]|"")*(?:"(?!")|\Z)(?:[^\r\n' + mark + rb']*)|(?!")[^\r\n' + mark + rb"]*)"
     row = re.compile(cell + rb"(?:" + mark + cell + rb")*")
     position = end = rows = 0
     while True:
