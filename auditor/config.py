@@ -1,17 +1,29 @@
 """Every threshold of a scan in one place, with its reason. Results carry the config that made them.
 
-The numbers were set on corpora that plant the items of ARC-Challenge, TruthfulQA, HumanEval and MBPP, with other seeds than
-the ones that `benchmarks/` reports on (`benchmarks/planted.py --development`), and then left alone.
+The numbers were set on corpora that plant the items of ARC-Challenge, TruthfulQA, HumanEval and MBPP, with other
+seeds than the ones that `benchmarks/` reports on (`benchmarks/planted.py --development`), and then left alone.
 """
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, fields
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from auditor.errors import InputError
 
 DETECTORS = ("ngram",)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold as a person is told of it."""
+
+    name: str
+    default: float | int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +70,15 @@ class ScanConfig:
     review_run: int = 6
     """Tokens that this run has at the least."""
     cut_containment: float = 0.25
-    """Weighted share that a cut copy must hold: half of the words are a quarter of the weight when the rare ones come last."""
+    """Weighted share that a cut copy must hold: half of the words are a quarter of the weight when the rare ones come
+    last."""
     cut_weight: float = 12.0
     """Nats that a cut copy must carry: about four content words."""
     scattered_containment: float = 0.45
     """Share of the question that must stand in one region when it is neither whole nor one piece."""
     scattered_weight: float = 45.0
-    """Nats that it must carry. Problems of one field share their phrases; below this, clean text is shown more often than
-    edited copies."""
+    """Nats that it must carry. Problems of one field share their phrases; below this, clean text is shown more often
+    than edited copies."""
     ask_containment: float = 0.5
     """Share of the question's last sentence that must be there: a shared passage without what is asked is no item."""
     contaminated_weight: float = 38.0
@@ -101,6 +114,27 @@ class ScanConfig:
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(f"{name} must be above 0 and at most 1, not {value}")
+
+    @classmethod
+    def thresholds(cls) -> list[Threshold]:
+        """Every threshold with its default and its reason, which is read from the text under it in this file."""
+        body = next(
+            node.body
+            for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+        )
+        reasons = {
+            before.target.id: " ".join(after.value.value.split())
+            for before, after in pairwise(body)
+            if isinstance(before, ast.AnnAssign)
+            and isinstance(before.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        }
+        return [
+            Threshold(f.name, f.default, reasons[f.name]) for f in fields(cls) if isinstance(f.default, int | float)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The values by name, for `summary.json`."""

@@ -1,9 +1,9 @@
 """Decoys: questions that nobody asked, looked for beside the real ones, to estimate how many findings are false.
 
-A decoy is the first half of one item joined to the second half of another of the same benchmark, with the other's answer. It has the
-words, phrases and boilerplate of the benchmark, but no training set was contaminated with it: a scan that finds decoys
-"contaminated" would find about as many real items by chance. This is the target-decoy estimate of proteomics (Elias and
-Gygi 2007, Nature Methods 4:207).
+A decoy is the first half of one item joined to the second half of another of the same benchmark, with the other's
+answer. It has the words, phrases and boilerplate of the benchmark, but no training set was contaminated with it: a
+scan that finds decoys "contaminated" would find about as many real items by chance. This is the target-decoy estimate
+of proteomics (Elias and Gygi 2007, Nature Methods 4:207).
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor.types import Item
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from auditor.index import Tokens
+    from auditor.types import Item
 
 MOST_DECOYS = 500
 """Decoys for each benchmark: one false finding in five hundred items is seen, and the index grows little."""

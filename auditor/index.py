@@ -1,8 +1,8 @@
 """The benchmark index: items, their tokens and the n-gram table, built once, saved, memory-mapped.
 
 Items that ask the same thing in the same tokens form one group, so that a question that a benchmark repeats is looked
-for once and every item that asks it is named. Nothing in an index depends on the corpus that is scanned with it: what is learnt
-from that is laid over it by `weigh`.
+for once and every item that asks it is named. Nothing in an index depends on the corpus that is scanned with it: what
+is learnt from that is laid over it by `weigh`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import functools
 import json
 import mmap
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from auditor.types import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -46,8 +46,8 @@ SHORT_QUESTION = 8
 """Tokens below which a question's n-grams are too few, and those that it makes with its answer or options are added."""
 
 _ARRAYS = (
-    "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens", "token_word",
-    "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter", "posting_start",
+    "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens",
+    "token_word", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter", "posting_start",
     "posting_item", "gram_df",
 )  # fmt: skip
 
@@ -196,8 +196,8 @@ class BenchmarkIndex:
             versions = (header["index_version"], header["text_version"])
             if versions != (INDEX_VERSION, TEXT_VERSION):
                 raise IndexVersionError(
-                    f"the index {directory} was made by auditor {header.get('auditor', '?')} (index version "
-                    f"{versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it and build it again"
+                    f"the index {directory} was made by auditor {header.get('auditor', '?')} (index "
+                    f"version {versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it, it will be built again"
                 )
             arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
             with (directory / "items.jsonl").open("rb") as file:
@@ -320,7 +320,7 @@ def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkInde
                 warnings=benchmark.warnings,
                 not_indexed={"too_short": lost} if lost else {},
                 decoys=0,
-            )  # fmt: skip
+            )
         )
     real_groups = len(builder.members)
     for position, benchmark in enumerate(benchmarks):

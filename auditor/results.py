@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auditor.scanner import BlockResult
     from auditor.types import Finding, Match, Skip
 
-BENIGN_SKIPS = frozenset({"not_data", "hidden", "duplicate"})
+BENIGN_SKIPS = frozenset({"ignored_file", "empty_file", "own_output"})
 """Reasons of skips that leave nothing unread that was asked for."""
 
 
@@ -108,7 +108,8 @@ def _rank(match: Match) -> tuple[bool, float]:
 class ScanResult:
     """A finished scan.
 
-    `matches` holds what is worth showing; `summary` is what `summary.json` says (see `auditor.report.markdown` for keys).
+    `matches` holds what is worth showing; `summary` is what `summary.json` says (see `auditor.report.markdown` for
+    keys).
     """
 
     matches: tuple[Match, ...]
@@ -214,7 +215,7 @@ def summarise(
         },
         "boilerplate": {
             "records_learnt_from": learnt_records,
-            "ngrams": int(len(weights.table.weight)),
+            "ngrams": len(weights.table.weight),
             "ngrams_everywhere": weights.boilerplate_grams,
             "questions_of_boilerplate_only": common,
         },

@@ -1,12 +1,13 @@
 """Normalise text the way people disguise it, and cut it into tokens: the rules, as tables and as plain Python.
 
 What counts as the same text: case, punctuation, Unicode forms (NFKC, accents, full-width and mathematical letters,
-look-alike Cyrillic and Greek letters), typographic quotes, zero-width characters, HTML entities and common tags, Markdown
-marks, line breaks, LaTeX spacing, and thousands separators. A token is a run of letters and digits; in scripts written
-without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) each character is one.
+look-alike Cyrillic and Greek letters), typographic quotes, zero-width characters, HTML entities and common tags,
+Markdown marks, line breaks, LaTeX spacing, and thousands separators. A token is a run of letters and digits; in
+scripts written without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) each character is one.
 
-The tables serve two implementations: `tokenize` here, plain and slow, says what is right; `auditor.kernels.tokens` is the
-compiled one, and a test holds it to this one on random text. Tokens are known by a 64-bit hash of their folded form.
+The tables serve two implementations: `tokenize` here, plain and slow, says what is right; `auditor.kernels.tokens` is
+the compiled one, and a test holds it to this one on random text. Tokens are known by a 64-bit hash of their folded
+form.
 """
 
 from __future__ import annotations

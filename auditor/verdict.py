@@ -1,7 +1,7 @@
 """From what was measured of a record and an item to a verdict: pure functions, so that results can be judged again.
 
-`Signals` is all that a verdict rests on. It travels in every match, so that other thresholds can be tried on a finished scan
-without reading the training set again.
+`Signals` is all that a verdict rests on. It travels in every match, so that other thresholds can be tried on a
+finished scan without reading the training set again.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Verifier:
                         item_region=item.question.char_span(int(where[0]), int(where[-1]) + 1),
                         signals=signals,
                         decision=decision,
-                    )  # fmt: skip
+                    )
                 )
         return _best_supported(judgements)
 
@@ -242,8 +242,8 @@ def _align(
     """Align the region with the item word by word (longest common subsequence, rapidfuzz).
 
     Returns:
-        (begin, end, covered, numbers changed, longest run): the region with the words found at its edges, and the item's
-        tokens that are covered by it now.
+        (begin, end, covered, numbers changed, longest run): the region with the words found at its edges, and the
+        item's tokens that are covered by it now.
     """
     low, high = max(0, region[0] - EDGE), min(len(record), region[1] + EDGE)
     blocks = [
@@ -269,8 +269,8 @@ def _align(
 
 
 def _is_anchored(text: Tokens, region: tuple[int, int], is_covered: NDArray[np.bool_]) -> bool:
-    """Whether a part of an item lies as a cut copy would: from the item's first words on, where something new begins in the
-    record; or to its last words, from the record's first."""
+    """Whether a part of an item lies as a cut copy would: from the item's first words on, where something new begins
+    in the record; or to its last words, from the record's first."""
     begin = int(text.starts[region[0]])
     before = text.data[:begin].rstrip(b" \t")
     begins_anew = not before or before[-1:] in b"\n\r.:;!?\"'()[]{}<>*#|=-" or before[-1] >= 128

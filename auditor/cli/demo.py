@@ -29,8 +29,8 @@ def demo(out: Path) -> int:
 
     Example: auditor demo -o demo-out
     """
-    from auditor.demo import compare, humaneval_path, make_training_set  # noqa: PLC0415
-    from auditor.scan import scan  # noqa: PLC0415
+    from auditor.demo import compare, humaneval_path, make_training_set
+    from auditor.scanning import scan
 
     benchmark = humaneval_path()
     training = out / "training"

@@ -77,8 +77,9 @@ class CandidatePass:
         done = False
         while not done:
             done = seeds.scan_lines(
-                data, int(workspace.found.used[seeds.NEXT]), len(data), self._json_classes, tables(), self._key_hashes,
-                self._key_bits, workspace.table, workspace.state, workspace.stack, workspace.found, frequencies, counting,
+                data, int(workspace.found.used[seeds.NEXT]), len(data), self._json_classes, tables(),
+                self._key_hashes, self._key_bits, workspace.table, workspace.state, workspace.stack, workspace.found,
+                frequencies, counting,
             )  # fmt: skip
             self._collect(workspace.found, result)
         return result

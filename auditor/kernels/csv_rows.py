@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from auditor.kernels.jit import kernel
 
 CELL_START, UNQUOTED, QUOTED, QUOTE_SEEN = range(4)
 """Values of state[LEXER]; QUOTE_SEEN is behind a quote inside a quoted cell, which closes it or is the first of two."""
@@ -26,7 +27,7 @@ def new_state() -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.zeros(5, np.int64)
 
 
-@njit(nogil=True, cache=True, boundscheck=False)
+@kernel
 def find_rows(data: Any, start: int, delimiter: int, limit: int, state: Any) -> None:
     """Lex `data[start:]` and note the rows that end there.
 

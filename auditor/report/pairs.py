@@ -136,7 +136,7 @@ def _is_number(word: str) -> bool:
 
 def _shared_runs(train: list[str], item: list[str]) -> list[_Run]:
     """The longest common subsequence as runs, less those that are short and far from any longer one."""
-    from rapidfuzz.distance import LCSseq  # noqa: PLC0415
+    from rapidfuzz.distance import LCSseq
 
     ids: dict[str, int] = {}
     train_ids = [ids.setdefault(word, len(ids)) for word in train]

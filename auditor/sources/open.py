@@ -77,7 +77,7 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     if head.startswith((b"PAR1", b"ARROW1")):
         return _open_table(source, stored, head, options)
     if head.startswith(b"\xff\xff\xff\xff"):
-        from auditor.sources.tables import read_arrow_stream  # noqa: PLC0415 - pyarrow is heavy
+        from auditor.sources.tables import read_arrow_stream
 
         return SourceStream(source.name, stored, read_arrow_stream(top, options, source.name), top)
     codec = codec_of(head)
@@ -105,7 +105,7 @@ def _open_stored(source: Source) -> StoredBytes:
 
 def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadOptions) -> BlockStream:
     """A file that is read at random places: it is opened again, and so is a pipe refused."""
-    from auditor.sources import tables  # noqa: PLC0415 - pyarrow is heavy
+    from auditor.sources import tables
 
     if source.size is None and not source.is_remote:
         raise SourceError(f"{source.name} is Parquet or Arrow through a pipe; name the file itself")
@@ -141,7 +141,7 @@ def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tupl
             raise SourceError(f"cannot tell the format of {source.name}; give it an extension: {known_extensions()}")
         name = "json"
     if name in ("csv", "tsv"):
-        from auditor.sources.delimited import read_delimited  # noqa: PLC0415 - pyarrow is heavy
+        from auditor.sources.delimited import read_delimited
 
         return read_delimited(stream, "," if name == "csv" else "\t", options, source.name), stream
     if name == "txt":

@@ -78,7 +78,7 @@ def without_credentials(url: str) -> str:
 
 def file_system(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it. Raises SourceError or MissingExtraError."""
-    import fsspec  # noqa: PLC0415 - most runs read local files only
+    import fsspec
 
     protocol = url.split("://", 1)[0].lower()
     try:

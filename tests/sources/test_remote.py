@@ -95,7 +95,7 @@ def test_a_remote_file_that_ends_early(memory: fsspec.AbstractFileSystem) -> Non
 
 
 def _has(package: str) -> bool:
-    import importlib.util  # noqa: PLC0415
+    import importlib.util
 
     return importlib.util.find_spec(package) is not None
 

@@ -155,7 +155,7 @@ def test_a_large_row_group_is_not_held(tmp_path: Path) -> None:
 
 
 def test_pipes_cannot_be_parquet(tmp_path: Path) -> None:
-    from threading import Thread  # noqa: PLC0415
+    from threading import Thread
 
     os.mkfifo(tmp_path / "pipe")
     content = write(pa.table({"text": ["a"]}), tmp_path / "a.parquet", "parquet").read_bytes()
