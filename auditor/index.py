@@ -47,8 +47,8 @@ SHORT_QUESTION = 8
 
 _ARRAYS = (
     "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens",
-    "token_word", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter", "posting_start",
-    "posting_item", "gram_df",
+    "token_word", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter",
+    "posting_start", "posting_item", "gram_df",
 )  # fmt: skip
 
 
@@ -76,6 +76,13 @@ class Tokens:
         return self.data[self.starts[position] : self.ends[position]].decode("utf-8")
 
 
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, not to be written to."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 @functools.cache
 def text_classes() -> ByteClasses:
     """The byte classes of plain text."""
@@ -89,7 +96,7 @@ def tokens_of(text: str) -> Tokens:
     hashes = np.empty(len(data) + 1, np.uint64)
     starts, ends = np.empty(len(data) + 1, np.int64), np.empty(len(data) + 1, np.int64)
     _, count, _ = tokenize(buffer, 0, len(data), False, text_classes(), tables(), hashes, starts, ends, True)
-    return Tokens(hashes[:count].copy(), starts[:count].copy(), ends[:count].copy(), data)
+    return Tokens(*(frozen(array[:count].copy()) for array in (hashes, starts, ends)), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,9 @@ class BenchmarkIndex:
                  items: bytes | mmap.mmap) -> None:  # fmt: skip
         self.benchmarks = benchmarks
         self.parameters = parameters
-        self.arrays = arrays
+        # numba compiles a kernel once for arrays that may be written to and once for others: ours are all of one kind,
+        # built just now or mapped from a file
+        self.arrays = {name: frozen(array) for name, array in arrays.items()}
         self._items = items
         self.group_count = len(arrays["group_start"]) - 1
         self.item_count = len(arrays["group_of"])
@@ -196,8 +205,8 @@ class BenchmarkIndex:
             versions = (header["index_version"], header["text_version"])
             if versions != (INDEX_VERSION, TEXT_VERSION):
                 raise IndexVersionError(
-                    f"the index {directory} was made by auditor {header.get('auditor', '?')} (index "
-                    f"version {versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it, it will be built again"
+                    f"the index {directory} was made by auditor {header.get('auditor', '?')} (index version "
+                    f"{versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it and build it anew"
                 )
             arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
             with (directory / "items.jsonl").open("rb") as file:

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import settings
+
+# kernels are compiled at their first call, and machines are shared: how long an example takes says nothing. The same
+# examples every time, so that a run that was green stays green
+settings.register_profile("auditor", deadline=None, derandomize=True)
+settings.load_profile("auditor")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
