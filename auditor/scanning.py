@@ -8,17 +8,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.cache import cache_directory
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
-from auditor.index import BenchmarkIndex, index_key, weigh
+from auditor.index import BenchmarkIndex, weigh
+from auditor.index_cache import index_of
 from auditor.journal import Journal, identity
 from auditor.learn import learn
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
-from auditor.suites import load_benchmarks
 from auditor.types import Benchmark, Skip
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def scan(
     started = time.perf_counter()
     config, reading = config or ScanConfig(), reading or ReadOptions()
     if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine!r}; there are: {', '.join(ENGINES)}")
+        raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if resume and out is None:
@@ -101,35 +100,6 @@ def scan(
     if not interrupted and not run.tally.records_read:
         raise run.nothing_read()
     return ScanResult(matches, summary)
-
-
-def index_of(
-    benchmarks: Sequence[str | os.PathLike[str] | Benchmark] | str | os.PathLike[str] | Benchmark, config: ScanConfig
-) -> BenchmarkIndex:
-    """The index of benchmarks: from the cache if it was built before, or built and cached.
-
-    A single path of a directory that `BenchmarkIndex.save` made is loaded as it is.
-    """
-    given = [benchmarks] if isinstance(benchmarks, str | os.PathLike | Benchmark) else list(benchmarks)
-    if len(given) == 1 and not isinstance(given[0], Benchmark) and (Path(given[0]) / "index.json").is_file():
-        return BenchmarkIndex.load(Path(given[0]))
-    specs = [b for b in given if not isinstance(b, Benchmark)]
-    loaded = iter(load_benchmarks(specs)) if specs else iter(())
-    items = [b if isinstance(b, Benchmark) else next(loaded) for b in given]
-    folder = cache_directory() / "index" / index_key(items, config)
-    if (folder / "index.json").exists():
-        try:
-            return BenchmarkIndex.load(folder)
-        except InputError:
-            pass  # damaged: it is built again, and written over
-    index = BenchmarkIndex.build(items, config)
-    try:
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}")
-        index.save(staging)
-        os.replace(staging, folder)  # noqa: PTH105
-    except (AuditorError, OSError):
-        pass  # a cache that cannot be written only costs time
-    return index
 
 
 def _without_output(sources: Sequence[Source], out: Path) -> tuple[list[Source], list[Skip]]:
