@@ -47,8 +47,8 @@ class ScanConfig:
     every twelfth word, still holds it."""
     candidate_grams: float = 8.0
     """No item needs more n-grams than this, so that the question of a long passage is found without the passage."""
-    learn_bytes: int = 8 << 20
-    """Bytes of the corpus that word and n-gram frequencies are learnt from: some 5,000 records, 1 % of a gigabyte."""
+    learn_bytes: int = 16 << 20
+    """Bytes of the corpus that word and n-gram frequencies are learnt from: some 10,000 records, 2 % of a gigabyte."""
 
     # The verifier
     min_run: int = 3

@@ -86,20 +86,35 @@ def scan(
         sources, own = _without_output(sources, Path(out))
         skips += own
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
-    learnt = learn(index, sources, reading, config)
+    workers = workers or default_workers()
+    learnt = learn(index, sources, reading, config, workers=workers)
     weights = weigh(index, learnt, config)
     run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
     if out is not None:
         run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
-    interrupted = run.go(workers or default_workers())
+    interrupted = run.go(workers)
     matches = run.tally.unique_matches()
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
-        command=list(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
+        command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
     )  # fmt: skip
     if not interrupted and not run.tally.records_read:
         raise run.nothing_read()
     return ScanResult(matches, summary)
+
+
+def reproducible(command: Sequence[str]) -> list[str]:
+    """A command without what has no part in its result: where that goes, and how many work on it."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        name = word.split("=", 1)[0]
+        if name in {"-o", "--out", "--workers", "--engine"}:
+            if "=" not in word:
+                next(words, None)
+        elif name not in {"--resume", "--quiet"}:
+            kept.append(word)
+    return kept
 
 
 def _without_output(sources: Sequence[Source], out: Path) -> tuple[list[Source], list[Skip]]:

@@ -46,8 +46,14 @@ class Signals:
     """"none", "short" (an answer of one or two words, which chance can put there) or "full"."""
     answer_weight: float
     """Weight of the answer that was found."""
+    answer_share: float
+    """Share of the answer's tokens that stand beside the question; of several forms of the answer, the best."""
     choices_found: int
+    """Options that stand around the question."""
     choices: int
+    """Options that the item has."""
+    passage: float
+    """Share of the passage's tokens that stand in one place of the record; 0 where the item has none."""
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, weights and shares to four decimals."""

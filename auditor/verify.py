@@ -62,6 +62,7 @@ class ItemText:
     """Token of the question that its last sentence begins at."""
     answers: tuple[Tokens, ...]
     choices: tuple[Tokens, ...]
+    passage: Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +147,15 @@ class Verifier:
         weight, total = float(weights[is_covered].sum()), float(weights.sum())
         ask = weights[item.ask :]
         zone, anywhere = _zones(item, tokens, position, region, self._config.answer_reach)
-        answer, answer_weight = "none", 0.0
+        answer, answer_weight, answer_share = "none", 0.0, 0.0
         for form in item.answers:
-            if not len(form) or not _holds(anywhere, form):
-                continue
-            answer = "full" if len(form) >= SHORT_ANSWER else "short"
-            answer_weight = self._weight_of(form)
-            break
-        choices_found = sum(bool(len(choice)) and _holds(zone, choice) for choice in item.choices)
+            share = _share(anywhere, form)
+            answer_share = max(answer_share, share)
+            if share >= LONG_ANSWER_SHARE:
+                answer = "full" if len(form) >= SHORT_ANSWER else "short"
+                answer_weight = self._weight_of(form)
+                break
+        choices_found = sum(_share(zone, choice) >= LONG_ANSWER_SHARE for choice in item.choices)
         return Signals(
             containment=weight / total if total else 0.0,
             weight=weight,
@@ -166,8 +168,10 @@ class Verifier:
             numbers_changed=changed,
             answer=answer,
             answer_weight=answer_weight,
+            answer_share=answer_share,
             choices_found=choices_found,
             choices=len(item.choices),
+            passage=_share([t.hashes for t in tokens], item.passage),
         )
 
     def _weight_of(self, text: Tokens) -> float:
@@ -192,6 +196,7 @@ class Verifier:
             ask=_ask(item.question, question),
             answers=tuple(tokens_of(a) for a in item.answers),
             choices=tuple(tokens_of(c) for c in item.choices),
+            passage=tokens_of(item.passage),
         )
 
     def match(self, judgement: Judgement, detector: str, source: str, row: int) -> Match:
@@ -316,21 +321,23 @@ def _zones(
     return around, after
 
 
-def _holds(zone: Zone, phrase: Tokens) -> bool:
-    """Whether the phrase stands in a text of the zone: word for word, or if it is long with some edits."""
-    return any(_in(text, phrase.hashes) for text in zone)
+def _share(zone: Zone, phrase: Tokens) -> float:
+    """Share of the phrase that stands in a text of the zone: all of it word for word, or if it is long, parts of it."""
+    if not len(phrase):
+        return 0.0
+    return max((_share_in(text, phrase.hashes) for text in zone), default=0.0)
 
 
-def _in(text: NDArray[np.uint64], phrase: NDArray[np.uint64]) -> bool:
+def _share_in(text: NDArray[np.uint64], phrase: NDArray[np.uint64]) -> float:
     size = len(phrase)
-    for start in np.flatnonzero(text[: len(text) - size + 1] == phrase[0]):
+    for start in np.flatnonzero(text[: max(0, len(text) - size + 1)] == phrase[0]):
         if np.array_equal(text[start : start + size], phrase):
-            return True
+            return 1.0
     if size < LONG_ANSWER or not len(text):
-        return False
+        return 0.0
     weights = np.ones(size, np.float32)
     _, _, weight = best_region(text, phrase, weights, 3, 2 * size, np.zeros(size, np.uint8), np.zeros(size, np.int32))
-    return bool(weight >= LONG_ANSWER_SHARE * size)
+    return float(weight) / size
 
 
 def _best_supported(judgements: list[Judgement]) -> list[Judgement]:
