@@ -414,6 +414,8 @@ class Weights:
     """Nats of a word that is in no question."""
     boilerplate_grams: int
     """n-grams that name no item, because they are everywhere."""
+    gram_df: NDArray[np.int64]
+    """Records of the corpus, of those that were learnt from, that each n-gram stands in."""
     groups_without_grams: NDArray[np.bool_]
     """Groups whose every n-gram is boilerplate."""
 
@@ -462,5 +464,6 @@ def weigh(index: BenchmarkIndex, learnt: Learnt | None, config: ScanConfig) -> W
         word=np.log((total + 1) / np.minimum(word_df + 0.5, total + 0.5)).astype(np.float32),
         unknown_word=float(np.log((total + 1) / 0.5)),
         boilerplate_grams=int((weight == 0).sum()),
+        gram_df=learnt.gram_df if learnt else np.zeros(len(weight), np.int64),
         groups_without_grams=mass <= 0,
     )

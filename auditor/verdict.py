@@ -38,6 +38,8 @@ class Signals:
     """Tokens of the region."""
     longest_run: int
     """Longest run of tokens that stands in both as it is."""
+    rare_grams: int
+    """n-grams of what is covered that hardly any other text of the corpus has."""
     anchored: bool
     """Whether it begins where the question begins, at a place where something new begins in the record."""
     numbers_changed: int
@@ -112,7 +114,9 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
     if s.containment >= config.supported_containment and supported and enough:
         return Decision(Verdict.CONTAMINATED, FULL, share + beside)
     if _is_cut_copy(s, config) or (
-        s.containment >= config.scattered_containment and s.weight >= config.scattered_weight
+        s.containment >= config.scattered_containment
+        and s.weight >= config.scattered_weight
+        and s.rare_grams >= config.rare_grams
     ):
         return Decision(Verdict.REVIEW, PARTIAL, share + beside)
     return Decision(None, PARTIAL, "")
@@ -122,6 +126,7 @@ def _is_cut_copy(s: Signals, config: ScanConfig) -> bool:
     """Whether a part stands there in one piece, from where the question begins."""
     return (
         s.anchored
+        and s.rare_grams >= config.rare_grams
         and s.longest_run >= max(config.review_run, config.review_containment * s.item_tokens)
         and s.containment >= config.cut_containment
         and s.weight >= config.cut_weight

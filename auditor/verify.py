@@ -12,6 +12,7 @@ from rapidfuzz.distance import LCSseq
 
 from auditor.index import Tokens, tokens_of
 from auditor.kernels.align import best_region
+from auditor.kernels.build import gram_numbers
 from auditor.types import Match, Verdict
 from auditor.verdict import Decision, Signals, decide
 
@@ -122,7 +123,7 @@ class Verifier:
         judgements = []
         for number in self._index.group(group):
             item = self._item_text(int(number))
-            signals = self._signals(item, weights, covered, changed, run, tokens, position, (begin, end))
+            signals = self._signals(item, group, weights, covered, changed, run, tokens, position, (begin, end))
             decision = decide(signals, self._config)
             if decision.verdict is not None:
                 where = np.flatnonzero(covered)
@@ -140,7 +141,8 @@ class Verifier:
         return _best_supported(judgements)
 
     def _signals(
-        self, item: ItemText, weights: NDArray[np.float32], covered: NDArray[np.uint8], changed: int, run: int,
+        self, item: ItemText, group: int, weights: NDArray[np.float32], covered: NDArray[np.uint8],
+        changed: int, run: int,
         tokens: list[Tokens], position: int, region: tuple[int, int],
     ) -> Signals:  # fmt: skip
         is_covered = covered.astype(bool)
@@ -164,6 +166,7 @@ class Verifier:
             covered_tokens=int(is_covered.sum()),
             region_tokens=region[1] - region[0],
             longest_run=run,
+            rare_grams=self._rare_grams(group, is_covered),
             anchored=_is_anchored(tokens[position], region, is_covered),
             numbers_changed=changed,
             answer=answer,
@@ -173,6 +176,19 @@ class Verifier:
             choices=len(item.choices),
             passage=_share([t.hashes for t in tokens], item.passage),
         )
+
+    def _rare_grams(self, group: int, is_covered: NDArray[np.bool_]) -> int:
+        """n-grams whose tokens are all covered and that stand in few records of the corpus."""
+        tokens, _ = self._index.group_tokens(group)
+        table = self._weights.table
+        count = len(tokens) - table.size + 1
+        if count <= 0:
+            return 0
+        numbers = np.empty(count, np.int64)
+        gram_numbers(tokens, table.size, table.keys, table.grams, table.key_shift, numbers)
+        whole = np.convolve(is_covered, np.ones(table.size), "valid") == table.size
+        known = numbers[whole & (numbers >= 0)]
+        return int((self._weights.gram_df[known] <= self._config.rare_records).sum())
 
     def _weight_of(self, text: Tokens) -> float:
         """Nats of a text; words that no question has count as unknown."""
