@@ -6,7 +6,7 @@ finished scan without reading the training set again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.types import Verdict
@@ -59,7 +59,8 @@ class Signals:
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, weights and shares to four decimals."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in values}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Signals:

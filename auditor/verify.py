@@ -62,6 +62,8 @@ class ItemText:
     ask: int
     """Token of the question that its last sentence begins at."""
     answers: tuple[Tokens, ...]
+    answer_weights: tuple[float, ...]
+    """Nats of each answer."""
     choices: tuple[Tokens, ...]
     passage: Tokens
 
@@ -150,12 +152,12 @@ class Verifier:
         ask = weights[item.ask :]
         zone, anywhere = _zones(item, tokens, position, region, self._config.answer_reach)
         answer, answer_weight, answer_share = "none", 0.0, 0.0
-        for form in item.answers:
+        for form, form_weight in zip(item.answers, item.answer_weights, strict=True):
             share = _share(anywhere, form)
             answer_share = max(answer_share, share)
             if share >= LONG_ANSWER_SHARE:
                 answer = "full" if len(form) >= SHORT_ANSWER else "short"
-                answer_weight = self._weight_of(form)
+                answer_weight = form_weight
                 break
         choices_found = sum(_share(zone, choice) >= LONG_ANSWER_SHARE for choice in item.choices)
         return Signals(
@@ -206,11 +208,13 @@ class Verifier:
     def _read_item(self, number: int) -> ItemText:
         item = self._index.item(number)
         question = tokens_of(item.question)
+        answers = tuple(tokens_of(a) for a in item.answers)
         return ItemText(
             item=item,
             question=question,
             ask=_ask(item.question, question),
-            answers=tuple(tokens_of(a) for a in item.answers),
+            answers=answers,
+            answer_weights=tuple(map(self._weight_of, answers)),
             choices=tuple(tokens_of(c) for c in item.choices),
             passage=tokens_of(item.passage),
         )
