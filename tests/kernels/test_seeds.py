@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from .hostile import texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditor.detectors.ngram import REASONS, CandidatePass, Proposals, Workspace
 from auditor.kernels import build, plain, seeds
 from auditor.text import token_hash
+
+from .hostile import texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,13 @@ import random
 
 import numpy as np
 import pytest
-from .hostile import LONE, PARTS, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditor import text as plain
 from auditor.kernels import tokens as compiled
+
+from .hostile import LONE, PARTS, texts
 
 Found = list[tuple[int, int, int]]
 """Hash, start and end of each token."""
