@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 EXAMPLES = 20
 """Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
 
+MAX_INT_DIGITS = 640
+"""Digits that Python turns into an int under any setting of its limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
@@ -163,12 +166,17 @@ class Scanner:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """A JSON object that the candidate pass found to be one; NaN and lone surrogates are let through."""
+    """A JSON object that the candidate pass found to be one; NaN, lone surrogates and endless numbers are let through."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=_number)
     return record if isinstance(record, dict) else {}
+
+
+def _number(digits: str) -> int | float:
+    # Python makes no int of more than 4,300 digits; a float of as many is infinite, and no text either
+    return int(digits) if len(digits) <= MAX_INT_DIGITS else float(digits)
 
 
 def known_keys(options: ReadOptions) -> tuple[str, ...]:
