@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,12 +124,14 @@ def index_of(
         except InputError:
             pass  # damaged: it is built again, and written over
     index = BenchmarkIndex.build(items, config)
+    staging = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}")
         index.save(staging)
+        shutil.rmtree(folder, ignore_errors=True)  # a folder takes the place of an empty one only
         os.replace(staging, folder)  # noqa: PTH105
     except (AuditorError, OSError):
-        pass  # a cache that cannot be written only costs time
+        # a cache that cannot be written only costs time
+        shutil.rmtree(staging, ignore_errors=True)
     return index
 
 
