@@ -119,6 +119,14 @@ class ScanConfig:
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(f"{name} must be above 0 and at most 1, not {value}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # NaN above all: every comparison with it is false, and nothing would be contaminated
+            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+                raise InputError(f"{field.name} must be a number of at least 0, not {value}")
+        for name in ("min_run", "max_document_frequency", "excerpt_chars"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
 
     @classmethod
     def thresholds(cls) -> list[Threshold]:

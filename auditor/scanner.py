@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = 20
 """Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_INT_DIGITS = 640
+"""Digits that Python turns into an int under any setting of its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +163,32 @@ class Scanner:
                 yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
 
     def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Found]:
-        judgements: list[Judgement] = self._verifier.judge(fields, groups)
+        judgements: list[Judgement] = self._verifier.judge([writable(field) for field in fields], groups)
         for judgement in judgements:
             yield self._verifier.match(judgement, ngram.NAME, source, row), judgement.is_decoy
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """A JSON object that the candidate pass found to be one; NaN and lone surrogates are let through."""
+    """A JSON object that the candidate pass found to be one; NaN, lone surrogates and endless numbers are let through."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=_number)
     return record if isinstance(record, dict) else {}
+
+
+def _number(digits: str) -> int | float:
+    # Python makes no int of more than 4,300 digits; a float of as many is infinite, and no text either
+    return int(digits) if len(digits) <= MAX_INT_DIGITS else float(digits)
+
+
+def writable(text: TextField) -> TextField:
+    """A text as it can be written: U+FFFD, one for one, for halves of surrogate pairs, which JSON can spell."""
+    try:
+        (text.name + text.role + text.text).encode("utf-8")
+    except UnicodeEncodeError:
+        return TextField(*(LONE_SURROGATE.sub("\ufffd", part) for part in (text.name, text.role, text.text)))
+    return text
 
 
 def known_keys(options: ReadOptions) -> tuple[str, ...]:

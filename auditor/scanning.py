@@ -83,8 +83,7 @@ def scan(
         raise InputError("to resume, name the output directory of the run to go on with")
     sources, skips = discover([train] if isinstance(train, str | os.PathLike) else train, reading)
     if out is not None:
-        sources, own = _without_output(sources, Path(out))
-        skips += own
+        sources, skips = _without_output(sources, skips, Path(out))
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
     workers = workers or default_workers()
     learnt = learn(index, sources, reading, config, workers=workers)
@@ -117,14 +116,17 @@ def reproducible(command: Sequence[str]) -> list[str]:
     return kept
 
 
-def _without_output(sources: Sequence[Source], out: Path) -> tuple[list[Source], list[Skip]]:
-    """The sources that are not what an earlier run wrote into `out`, and a skip for each of the others."""
+def _without_output(sources: Sequence[Source], skips: Sequence[Skip], out: Path) -> tuple[list[Source], list[Skip]]:
+    """The sources that are not what an earlier run wrote into `out`; and the skips, with one for each of the others."""
     inside = os.path.realpath(out) + os.sep
     own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}
     if len(own) == len(sources) and own:
         raise InputError(f"the training set lies in the output directory {out}: name another one with -o")
-    skips = [Skip(name, "own_output", detail="lies in the output directory") for name in sorted(own)]
-    return [s for s in sources if s.name not in own], skips
+    # report.md is there too, and is no format that is read
+    own_skips = {s.source for s in skips if os.path.realpath(s.source).startswith(inside)}
+    others = [s for s in skips if s.source not in own_skips]
+    found = [Skip(name, "own_output", detail="lies in the output directory") for name in sorted(own | own_skips)]
+    return [s for s in sources if s.name not in own], [*others, *found]
 
 
 def _header(
@@ -220,7 +222,8 @@ class _Run:
                     continue
                 finally:
                     stream.close()
-                return no_text_field(source.name, fields)
+                if fields:
+                    return no_text_field(source.name, fields)
         reasons = ", ".join(f"{n} × {reason}" for reason, n in sorted(self.tally.skipped.items()))
         names = ", ".join(s.name for s in self.sources[:5]) + (" …" if len(self.sources) > 5 else "")
         return NoRecordsError(
