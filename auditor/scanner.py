@@ -169,7 +169,8 @@ class Scanner:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """A JSON object that the candidate pass found to be one; NaN, lone surrogates and endless numbers are let through."""
+    """A JSON object that the candidate pass found to be one; NaN, lone surrogates and endless numbers are let
+    through."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:

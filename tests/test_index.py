@@ -14,7 +14,8 @@ import auditor
 from auditor import index as module
 from auditor.config import ScanConfig
 from auditor.errors import IndexVersionError, InputError, OutputError
-from auditor.index import BenchmarkIndex, Learnt, index_key, weigh
+from auditor.index import BenchmarkIndex, Learnt, weigh
+from auditor.index_cache import items_key
 from auditor.types import Item
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_a_damaged_index_is_an_error(tmp_path: Path, damage: str) -> None:
             (folder / "items.jsonl").write_text("{}\n")
         case "no keys":
             header.write_text("{}")
-    with pytest.raises(InputError, match="is damaged .* build it again|is not a benchmark index: .* is missing"):
+    with pytest.raises(InputError, match=r"is damaged .* build it again|is not a benchmark index: .* is missing"):
         BenchmarkIndex.load(folder)
 
 
@@ -139,15 +140,15 @@ def test_half_a_surrogate_pair_in_an_item(tmp_path: Path) -> None:
 def test_the_name_of_a_cached_index_changes_with_what_it_is_made_of() -> None:
     benchmark = make_benchmark()
     names = {
-        index_key([benchmark], CONFIG),
-        index_key([replace(benchmark, name="other")], CONFIG),
-        index_key([replace(benchmark, items=benchmark.items[1:])], CONFIG),
-        index_key([replace(benchmark, licence="MIT")], CONFIG),
-        index_key([benchmark], replace(CONFIG, ngram_size=4)),
-        index_key([benchmark], replace(CONFIG, max_document_frequency=3)),
+        items_key([benchmark], CONFIG),
+        items_key([replace(benchmark, name="other")], CONFIG),
+        items_key([replace(benchmark, items=benchmark.items[1:])], CONFIG),
+        items_key([replace(benchmark, licence="MIT")], CONFIG),
+        items_key([benchmark], replace(CONFIG, ngram_size=4)),
+        items_key([benchmark], replace(CONFIG, max_document_frequency=3)),
     }
     assert len(names) == 6
-    assert index_key([benchmark], replace(CONFIG, contaminated_weight=1.0)) in names
+    assert items_key([benchmark], replace(CONFIG, contaminated_weight=1.0)) in names
 
 
 def test_ngrams_of_too_many_items_name_none() -> None:

@@ -140,7 +140,7 @@ def test_progress_ends_at_the_end(train: Path) -> None:
 
 
 def test_errors_of_the_call(tmp_path: Path, train: Path) -> None:
-    with pytest.raises(InputError, match="unknown engine 'spark'; there are: local"):
+    with pytest.raises(InputError, match="the engine 'spark' is not in this version; there is: local"):
         auditor.scan(train, make_benchmark(), engine="spark")
     with pytest.raises(InputError, match="workers must be at least 1, not 0"):
         auditor.scan(train, make_benchmark(), workers=0)

@@ -14,7 +14,8 @@ CONFIG = ScanConfig()
 BELOW = 1e-6
 WHOLE = Signals(
     containment=1.0, weight=100.0, ask=1.0, item_tokens=20, covered_tokens=20, region_tokens=20, longest_run=20,
-    anchored=True, numbers_changed=0, answer="none", answer_weight=0.0, choices_found=0, choices=0,
+    rare_grams=16, anchored=True, numbers_changed=0, answer="none", answer_weight=0.0, answer_share=0.0,
+    choices_found=0, choices=0, passage=0.0,
 )  # fmt: skip
 SHORT = replace(
     WHOLE, weight=CONFIG.supported_weight - 5, item_tokens=10, covered_tokens=10, answer="full", answer_weight=5.0
