@@ -94,6 +94,13 @@ class ScanConfig:
     item, and half of all questions."""
     rare_records: int = 2
     """Records, of those learnt from, in which an n-gram may stand and be rare."""
+    reworded_containment: float = 0.5
+    """Share of the question, in pieces of three words and more, that a reworded copy must hold: one word in four
+    replaced leaves 0.55 and more."""
+    reworded_weight: float = 22.0
+    """Nats that it must carry."""
+    reworded_density: float = 0.6
+    """Share of its tokens, and of the question's, that are the same in both."""
     scattered_containment: float = 0.45
     """Share of the question that must stand in one region when it is neither whole nor one piece."""
     scattered_weight: float = 45.0
@@ -130,6 +137,8 @@ class ScanConfig:
             "short_coverage",
             "cut_containment",
             "scattered_containment",
+            "reworded_containment",
+            "reworded_density",
         ):
             value = getattr(self, name)
             if not 0 < value <= 1:
