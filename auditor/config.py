@@ -62,7 +62,7 @@ class ScanConfig:
     sketch_share: float = 0.5
     """Share of an item's shingles that a window must seem to hold to be looked at closely: one word in four replaced
     leaves three quarters, of which a window at a bad place misses some."""
-    sketch_shared: float = 4.0
+    sketch_shared: float = 3.0
     """Shingles that it must seem to hold at the least; fewer are often chance."""
 
     # The verifier

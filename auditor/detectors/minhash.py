@@ -28,7 +28,7 @@ BITS_PER_KEY = 16
 def sketch_table(index: BenchmarkIndex, weights: Weights, config: ScanConfig) -> SketchTable:
     """Sketch every group of items whose questions have enough shingles to be found by them."""
     arrays = index.arrays
-    keys, starts = _shingles(index, weights, config)
+    keys, starts, key_weights = _shingles(index, weights, config)
     a, b = permutations(config.sketch_permutations, config.sketch_seed)
     signatures = np.empty((index.group_count, len(a)), np.uint32)
     signatures_of(keys, starts, a, b, signatures)
@@ -53,14 +53,15 @@ def sketch_table(index: BenchmarkIndex, weights: Weights, config: ScanConfig) ->
         band_slots=frozen(band_slots), band_shift=band_shift,
         band_start=frozen(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)),
         band_item=frozen(owners[order].astype(np.int32)), signatures=frozen(signatures), sizes=frozen(sizes),
+        shingle_start=starts, shingles=keys, shingle_weight=key_weights,
         share=config.sketch_share, shared=config.sketch_shared,
     )  # fmt: skip
 
 
 def _shingles(
     index: BenchmarkIndex, weights: Weights, config: ScanConfig
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The distinct shingles of each group: (keys, where each group's begin in them)."""
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float32]]:
+    """The distinct shingles of each group: (keys, where each group's begin in them, nats of each)."""
     arrays = index.arrays
     tokens, start = arrays["tokens"], arrays["token_start"]
     alone = arrays["token_alone"]
@@ -71,11 +72,15 @@ def _shingles(
     )
     pairs = np.empty(len(joined), np.uint64)
     pair_keys(tokens, joined, pairs)
+    words = weights.word[arrays["token_word"]]
     keys = np.concatenate([tokens[rare], pairs])
+    # a pair of characters weighs about what a word does
+    key_weights = np.concatenate([words[rare], words[joined] + words[joined + 1]])
     owners = np.concatenate([owner[rare], owner[joined]])
     order = np.lexsort((keys, owners))
-    keys, owners = keys[order], owners[order]
+    keys, owners, key_weights = keys[order], owners[order], key_weights[order]
     distinct = np.ones(len(keys), bool)
     distinct[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
-    keys, owners = keys[distinct], owners[distinct]
-    return frozen(keys), frozen(np.searchsorted(owners, np.arange(index.group_count + 1)).astype(np.int64))
+    keys, owners, key_weights = keys[distinct], owners[distinct], key_weights[distinct]
+    starts = np.searchsorted(owners, np.arange(index.group_count + 1)).astype(np.int64)
+    return frozen(keys), frozen(starts), frozen(key_weights.astype(np.float32))

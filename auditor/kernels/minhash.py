@@ -27,6 +27,9 @@ CHUNK = 512
 """Blocks whose signatures are held at once: a few hundred kilobytes, which stay in the cache."""
 REACH = 1 << LEVELS
 """Blocks of the largest window."""
+ESTIMATE_SLACK = 0.8
+"""Share of what is asked for that a sketch's estimate must reach: it is off by a tenth or two, and what it lets
+through is counted."""
 MAX_HASH = 0xFFFFFFFF
 MINHASH_BIT = 2
 """The bit of this detector in a pass's mode and in what it finds."""
@@ -68,6 +71,10 @@ class SketchTable(NamedTuple):
     """Shape (items, permutations)."""
     sizes: NDArray[np.int32]
     """Shingles of each item; 0 for those that are not looked for."""
+    shingle_start: NDArray[np.int64]
+    """Where the shingles of each item begin in `shingles`."""
+    shingles: NDArray[np.uint64]
+    shingle_weight: NDArray[np.float32]
     share: float
     """Share of an item's shingles that a window must seem to hold."""
     shared: float
@@ -109,7 +116,8 @@ def no_sketches() -> SketchTable:
         a=frozen(a), b=frozen(b), rows=3, band_bits=frozen(nothing), band_bits_shift=58, band_keys=frozen(nothing),
         band_slots=frozen(one), band_shift=63, band_start=frozen(np.zeros(1, np.int64)),
         band_item=frozen(np.zeros(0, np.int32)), signatures=frozen(np.zeros((0, 3), np.uint32)),
-        sizes=frozen(np.zeros(0, np.int32)), share=1.0, shared=1.0,
+        sizes=frozen(np.zeros(0, np.int32)), shingle_start=frozen(np.zeros(1, np.int64)), shingles=frozen(nothing[:0]),
+        shingle_weight=frozen(np.zeros(0, np.float32)), share=1.0, shared=1.0,
     )  # fmt: skip
 
 
@@ -207,67 +215,48 @@ def passes(key, bits, shift):
     return bits[position >> _SIX] & (_ONE << (position & _U63)) != np.uint64(0)
 
 
-@kernel
+@inlined
 def fill_blocks(hashes, k, first, blocks, table, signatures, counts):
     """Signatures and shingle counts of `blocks` blocks of the text from block `first` on."""
     bits, shift = table.word_bits, table.word_bits_shift
     keys, slots, key_shift = table.word_keys, table.word_slots, table.word_shift
     a, b = table.a, table.b
+    width = len(a)
     for block in range(blocks):
-        signature = signatures[block]
-        signature[:] = _MAX
+        for p in range(width):
+            signatures[block, p] = _MAX
         count = 0
         start = (first + block) * BLOCK
         for j in range(start, min(start + BLOCK, k)):
-            token = hashes[j]
-            if passes(token, bits, shift) and slot_of(token, keys, slots, key_shift) >= 0:
-                add_shingle(token, a, b, signature)
-                count += 1
-            if j + 1 < k:
-                pair = pair_key(token, hashes[j + 1])
-                if passes(pair, bits, shift) and slot_of(pair, keys, slots, key_shift) >= 0:
-                    add_shingle(pair, a, b, signature)
+            shingle = hashes[j]
+            for kind in range(2):
+                if kind == 1:
+                    if j + 1 >= k:
+                        break
+                    shingle = pair_key(shingle, hashes[j + 1])
+                if passes(shingle, bits, shift) and slot_of(shingle, keys, slots, key_shift) >= 0:
                     count += 1
+                    mixed = mix32(shingle)
+                    for p in range(width):
+                        signatures[block, p] = min(signatures[block, p], np.uint32(a[p] * mixed + b[p]))
         counts[block] = count
 
 
-@kernel
-def propose(signature, count, level, table, state, record, line, begin, end, found, used):
-    """Propose the items whose bands the window's signature shares, if it seems to hold enough of them."""
-    rows = table.rows
-    bands = len(table.a) // rows
-    bits, shift = table.band_bits, table.band_bits_shift
-    state.window[0] += 1
-    window = state.window[0]
-    for band in range(bands):
-        p = band * rows
-        key = band_key(signature[p], signature[p + 1], signature[p + 2], (level << 8) | band)
-        if not passes(key, bits, shift):
-            continue
-        slot = slot_of(key, table.band_keys, table.band_slots, table.band_shift)
-        if slot < 0:
-            continue
-        for q in range(table.band_start[slot], table.band_start[slot + 1]):
-            item = table.band_item[q]
-            if state.seen[item] == record or state.tested[item] == window:
-                continue
-            state.tested[item] = window
-            own = table.signatures[item]
-            equal = 0
-            for r in range(len(own)):
-                equal += own[r] == signature[r]
-            jaccard = equal / len(own)
-            # |A ∩ B| from the Jaccard index and both sizes
-            shared = jaccard * (table.sizes[item] + count) / (1.0 + jaccard)
-            if shared >= max(table.shared, table.share * table.sizes[item]) and used < len(found.line):
-                state.seen[item] = record
-                found.line[used] = line
-                found.begin[used] = begin
-                found.end[used] = end
-                found.item[used] = item
-                found.detector[used] = MINHASH_BIT
-                used += 1
-    return used
+@inlined
+def holds_enough(hashes, begin, end, start, stop, shingles, shingle_weight, shared, share):
+    """Whether the tokens [begin, end) really hold enough of the shingles [start, stop), by number and by weight."""
+    count = 0
+    weight = 0.0
+    total = 0.0
+    for s in range(start, stop):
+        shingle = shingles[s]
+        total += shingle_weight[s]
+        for j in range(begin, end):
+            if hashes[j] == shingle or (j + 1 < end and pair_key(hashes[j], hashes[j + 1]) == shingle):
+                count += 1
+                weight += shingle_weight[s]
+                break
+    return count >= max(shared, share * (stop - start)) and weight >= share * total
 
 
 @kernel
@@ -276,7 +265,16 @@ def look_up_sketches(hashes, k, table, state, record, line, begin, end, found, u
     total = (k + BLOCK - 1) // BLOCK
     first = 0
     signatures, counts = state.signatures, state.counts
-    least = np.int64(table.shared)
+    tested, seen = state.tested, state.seen
+    band_bits, band_bits_shift = table.band_bits, table.band_bits_shift
+    band_keys, band_slots, band_shift = table.band_keys, table.band_slots, table.band_shift
+    band_start, band_item = table.band_start, table.band_item
+    own_signatures, sizes = table.signatures, table.sizes
+    rows, shared, share = table.rows, table.shared, table.share
+    width = len(table.a)
+    bands = width // rows
+    window = state.window[0]
+    least = np.int64(shared)
     while first < total:
         blocks = min(CHUNK + REACH, total - first)
         own = min(CHUNK, total - first)
@@ -285,18 +283,51 @@ def look_up_sketches(hashes, k, table, state, record, line, begin, end, found, u
             step = 1 << (level - 1)
             for i in range(blocks - step):
                 # what stands at i + step is still of the level before
-                later = signatures[i + step]
-                signature = signatures[i]
-                for p in range(len(signature)):
-                    signature[p] = min(signature[p], later[p])
+                for p in range(width):
+                    signatures[i, p] = min(signatures[i, p], signatures[i + step, p])
                 counts[i] += counts[i + step]
-            stride = max(1, step // 2)
-            for i in range(0, own, stride):
-                if counts[i] >= least:
-                    used = propose(signatures[i], counts[i], level, table, state, record, line, begin, end, found, used)
+            for i in range(0, own, max(1, step // 2)):
+                if counts[i] < least:
+                    continue
+                window += 1
+                for band in range(bands):
+                    p = band * rows
+                    key = band_key(signatures[i, p], signatures[i, p + 1], signatures[i, p + 2], (level << 8) | band)
+                    if not passes(key, band_bits, band_bits_shift):
+                        continue
+                    slot = slot_of(key, band_keys, band_slots, band_shift)
+                    if slot < 0:
+                        continue
+                    for q in range(band_start[slot], band_start[slot + 1]):
+                        item = band_item[q]
+                        if seen[item] == record or tested[item] == window:
+                            continue
+                        tested[item] = window
+                        equal = np.uint32(0)
+                        for r in range(width):
+                            equal += np.uint32(own_signatures[item, r] == signatures[i, r])
+                        jaccard = equal / width
+                        # |A and B| from the Jaccard index and both sizes
+                        estimate = jaccard * (sizes[item] + counts[i]) / (1.0 + jaccard)
+                        if estimate < max(shared, ESTIMATE_SLACK * share * sizes[item]) or used >= len(found.line):
+                            continue
+                        # what the sketch estimates is counted before anyone reads the record
+                        start = (first + i) * BLOCK
+                        if holds_enough(
+                            hashes, start, min(k, start + (BLOCK << level)), table.shingle_start[item],
+                            table.shingle_start[item + 1], table.shingles, table.shingle_weight, shared, share,
+                        ):  # fmt: skip
+                            seen[item] = record
+                            found.line[used] = line
+                            found.begin[used] = begin
+                            found.end[used] = end
+                            found.item[used] = item
+                            found.detector[used] = MINHASH_BIT
+                            used += 1
             if (1 << level) > blocks:
                 break
         first += own
+    state.window[0] = window
     return used
 
 
