@@ -74,6 +74,11 @@ class ScanConfig:
     last."""
     cut_weight: float = 12.0
     """Nats that a cut copy must carry: about four content words."""
+    rare_grams: int = 1
+    """n-grams of a part of an item that must be rare in the corpus: "What is the difference between a" begins an
+    item, and half of all questions."""
+    rare_records: int = 2
+    """Records, of those learnt from, in which an n-gram may stand and be rare."""
     scattered_containment: float = 0.45
     """Share of the question that must stand in one region when it is neither whole nor one piece."""
     scattered_weight: float = 45.0

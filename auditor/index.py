@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import xxhash
 
 from auditor import __version__
 from auditor.decoys import decoys_of
@@ -96,7 +95,8 @@ def tokens_of(text: str) -> Tokens:
     hashes = np.empty(len(data) + 1, np.uint64)
     starts, ends = np.empty(len(data) + 1, np.int64), np.empty(len(data) + 1, np.int64)
     _, count, _ = tokenize(buffer, 0, len(data), False, text_classes(), tables(), hashes, starts, ends, True)
-    return Tokens(*(frozen(array[:count].copy()) for array in (hashes, starts, ends)), data)
+    hashes, starts, ends = (frozen(array[:count].copy()) for array in (hashes, starts, ends))
+    return Tokens(hashes, starts, ends, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,19 +224,8 @@ class BenchmarkIndex:
             ) from error
 
 
-def index_key(benchmarks: Iterable[Benchmark], config: ScanConfig) -> str:
-    """Name under which an index is cached: a hash of all that it is made of."""
-    digest = xxhash.xxh3_128()
-    digest.update(f"{INDEX_VERSION}.{TEXT_VERSION} {sorted(_parameters(config).items())}".encode())
-    for benchmark in benchmarks:
-        digest.update(orjson.dumps([benchmark.name, benchmark.source, benchmark.sha256, benchmark.revision,
-                                    benchmark.licence, list(benchmark.warnings), dict(benchmark.skipped)]))  # fmt: skip
-        for item in benchmark.items:
-            digest.update(_item_line(item))
-    return digest.hexdigest()
-
-
-def _parameters(config: ScanConfig) -> dict[str, Any]:
+def index_parameters(config: ScanConfig) -> dict[str, Any]:
+    """The thresholds that an index depends on, by name."""
     return {"ngram_size": config.ngram_size, "max_document_frequency": config.max_document_frequency}
 
 
@@ -244,7 +233,8 @@ def _info_json(info: BenchmarkInfo) -> dict[str, Any]:
     return {name: getattr(info, name) for name in BenchmarkInfo.__slots__}
 
 
-def _item_line(item: Item) -> bytes:
+def item_line(item: Item) -> bytes:
+    """An item as a line of JSON; lone surrogates become "?"."""
     row = {name: getattr(item, name) for name in Item.__slots__}
     try:
         return orjson.dumps(row) + b"\n"
@@ -296,7 +286,7 @@ class _Builder:
             self.members.append([])
             self.group_tokens.append(tokens.hashes)
         self.members[group].append(number)
-        self.lines.append(_item_line(item))
+        self.lines.append(item_line(item))
         self.is_decoy.append(is_decoy)
         self.benchmark_of.append(benchmark)
         self.group_of.append(group)
@@ -341,7 +331,7 @@ def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkInde
                 count += builder.add(decoy, halves, position, is_decoy=True)
         infos[position] = dataclasses.replace(infos[position], decoys=count)
     return BenchmarkIndex(
-        tuple(infos), _parameters(config), _arrays(builder, real_groups, config), b"".join(builder.lines)
+        tuple(infos), index_parameters(config), _arrays(builder, real_groups, config), b"".join(builder.lines)
     )
 
 
@@ -423,6 +413,8 @@ class Weights:
     """Nats of a word that is in no question."""
     boilerplate_grams: int
     """n-grams that name no item, because they are everywhere."""
+    gram_df: NDArray[np.int64]
+    """Records of the corpus, of those that were learnt from, that each n-gram stands in."""
     groups_without_grams: NDArray[np.bool_]
     """Groups whose every n-gram is boilerplate."""
 
@@ -471,5 +463,6 @@ def weigh(index: BenchmarkIndex, learnt: Learnt | None, config: ScanConfig) -> W
         word=np.log((total + 1) / np.minimum(word_df + 0.5, total + 0.5)).astype(np.float32),
         unknown_word=float(np.log((total + 1) / 0.5)),
         boilerplate_grams=int((weight == 0).sum()),
+        gram_df=learnt.gram_df if learnt else np.zeros(len(weight), np.int64),
         groups_without_grams=mass <= 0,
     )

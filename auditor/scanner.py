@@ -44,6 +44,7 @@ class BlockResult:
     index: int
     """The block's place in its source."""
     records_read: int
+    """Records that were scanned; -1 where a long record, counted with its first piece, turns out to be broken."""
     records_skipped: Mapping[str, int]
     """By reason."""
     blank_lines: int
@@ -104,7 +105,7 @@ class Scanner:
         return BlockResult(
             source=block.source,
             index=block.index,
-            records_read=max(0, block.rows - blank - lost),
+            records_read=block.rows - blank - lost,
             records_skipped=dict(sorted(skipped.items())),
             blank_lines=blank,
             bytes_read=block.bytes_read,

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.cache import cache_directory
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
-from auditor.index import BenchmarkIndex, index_key, weigh
+from auditor.index import BenchmarkIndex, weigh
+from auditor.index_cache import index_of
 from auditor.journal import Journal, identity
 from auditor.learn import learn
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
-from auditor.suites import load_benchmarks
 from auditor.types import Benchmark, Skip
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def scan(
     started = time.perf_counter()
     config, reading = config or ScanConfig(), reading or ReadOptions()
     if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine!r}; there are: {', '.join(ENGINES)}")
+        raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if resume and out is None:
@@ -87,51 +85,35 @@ def scan(
     if out is not None:
         sources, skips = _without_output(sources, skips, Path(out))
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
-    learnt = learn(index, sources, reading, config)
+    workers = workers or default_workers()
+    learnt = learn(index, sources, reading, config, workers=workers)
     weights = weigh(index, learnt, config)
     run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
     if out is not None:
         run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
-    interrupted = run.go(workers or default_workers())
+    interrupted = run.go(workers)
     matches = run.tally.unique_matches()
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
-        command=list(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
+        command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
     )  # fmt: skip
     if not interrupted and not run.tally.records_read:
         raise run.nothing_read()
     return ScanResult(matches, summary)
 
 
-def index_of(
-    benchmarks: Sequence[str | os.PathLike[str] | Benchmark] | str | os.PathLike[str] | Benchmark, config: ScanConfig
-) -> BenchmarkIndex:
-    """The index of benchmarks: from the cache if it was built before, or built and cached.
-
-    A single path of a directory that `BenchmarkIndex.save` made is loaded as it is.
-    """
-    given = [benchmarks] if isinstance(benchmarks, str | os.PathLike | Benchmark) else list(benchmarks)
-    if len(given) == 1 and not isinstance(given[0], Benchmark) and (Path(given[0]) / "index.json").is_file():
-        return BenchmarkIndex.load(Path(given[0]))
-    specs = [b for b in given if not isinstance(b, Benchmark)]
-    loaded = iter(load_benchmarks(specs)) if specs else iter(())
-    items = [b if isinstance(b, Benchmark) else next(loaded) for b in given]
-    folder = cache_directory() / "index" / index_key(items, config)
-    if (folder / "index.json").exists():
-        try:
-            return BenchmarkIndex.load(folder)
-        except InputError:
-            pass  # damaged: it is built again, and written over
-    index = BenchmarkIndex.build(items, config)
-    staging = folder.with_name(f"{folder.name}.{os.getpid()}")
-    try:
-        index.save(staging)
-        shutil.rmtree(folder, ignore_errors=True)  # a folder takes the place of an empty one only
-        os.replace(staging, folder)  # noqa: PTH105
-    except (AuditorError, OSError):
-        # a cache that cannot be written only costs time
-        shutil.rmtree(staging, ignore_errors=True)
-    return index
+def reproducible(command: Sequence[str]) -> list[str]:
+    """A command without what has no part in its result: where that goes, and how many work on it."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        name = word.split("=", 1)[0]
+        if name in {"-o", "--out", "--workers", "--engine"}:
+            if "=" not in word:
+                next(words, None)
+        elif name not in {"--resume", "--quiet"}:
+            kept.append(word)
+    return kept
 
 
 def _without_output(

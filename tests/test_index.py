@@ -14,7 +14,7 @@ import auditor
 from auditor import index as module
 from auditor.config import ScanConfig
 from auditor.errors import IndexVersionError, InputError, OutputError
-from auditor.index import BenchmarkIndex, Learnt, index_key, weigh
+from auditor.index import BenchmarkIndex, Learnt, weigh
 from auditor.types import Item
 
 if TYPE_CHECKING:
@@ -132,20 +132,6 @@ def test_half_a_surrogate_pair_in_an_item(tmp_path: Path) -> None:
     index = built([replace(item, question=f"\ud800 {item.question}")])
     index.save(tmp_path / "index")
     assert BenchmarkIndex.load(tmp_path / "index").item(0).question == f"? {item.question}"
-
-
-def test_the_name_of_a_cached_index_changes_with_what_it_is_made_of() -> None:
-    benchmark = make_benchmark()
-    names = {
-        index_key([benchmark], CONFIG),
-        index_key([replace(benchmark, name="other")], CONFIG),
-        index_key([replace(benchmark, items=benchmark.items[1:])], CONFIG),
-        index_key([replace(benchmark, licence="MIT")], CONFIG),
-        index_key([benchmark], replace(CONFIG, ngram_size=4)),
-        index_key([benchmark], replace(CONFIG, max_document_frequency=3)),
-    }
-    assert len(names) == 6
-    assert index_key([benchmark], replace(CONFIG, contaminated_weight=1.0)) in names
 
 
 def test_ngrams_of_too_many_items_name_none() -> None:

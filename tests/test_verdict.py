@@ -15,6 +15,7 @@ BELOW = 1e-6
 WHOLE = Signals(
     containment=1.0, weight=100.0, ask=1.0, item_tokens=20, covered_tokens=20, region_tokens=20, longest_run=20,
     anchored=True, numbers_changed=0, answer="none", answer_weight=0.0, choices_found=0, choices=0,
+    rare_grams=CONFIG.rare_grams, answer_share=0.0, passage=0.0,
 )  # fmt: skip
 SHORT = replace(
     WHOLE, weight=CONFIG.supported_weight - 5, item_tokens=10, covered_tokens=10, answer="full", answer_weight=5.0
@@ -98,6 +99,7 @@ def test_a_cut_copy_is_one_run_from_the_beginning() -> None:
     for change in (
         {"longest_run": run - 1},
         {"anchored": False},
+        {"rare_grams": CONFIG.rare_grams - 1},
         {"weight": CONFIG.cut_weight - BELOW},
         {"containment": CONFIG.cut_containment - BELOW},
     ):
@@ -110,6 +112,7 @@ def test_scattered_parts_have_to_carry_more() -> None:
     )
     assert judged(scattered) == (Verdict.REVIEW, PARTIAL)
     assert judged(scattered, weight=CONFIG.scattered_weight - BELOW) == (None, PARTIAL)
+    assert judged(scattered, rare_grams=CONFIG.rare_grams - 1) == (None, PARTIAL)
     assert judged(scattered, containment=CONFIG.scattered_containment - BELOW) == (None, PARTIAL)
 
 

@@ -218,6 +218,8 @@ def look_up(k, table, state, record, line, begin, end, found, count):
 def count(k, table, state, record, frequencies):
     """Count the record for every word and n-gram among the `k` tokens in `state.hashes` that an item has."""
     hashes = state.hashes
+    bits = table.filter_bits
+    shift = np.uint64(table.filter_shift)
     size = table.size
     turns = np.uint64(size)
     h = np.uint64(0)
@@ -228,10 +230,13 @@ def count(k, table, state, record, frequencies):
             frequencies.word_df[word] += 1
         h = roll(h, hashes[j], hashes[j - size] if j >= size else np.uint64(0), turns)
         if j >= size - 1:
-            gram = gram_number(gram_key(h), table.keys, table.grams, table.key_shift)
-            if gram >= 0 and state.gram_seen[gram] != record:
-                state.gram_seen[gram] = record
-                frequencies.gram_df[gram] += 1
+            key = gram_key(h)
+            position = key >> shift
+            if bits[position >> _SIX] & (_ONE << (position & _U63)):
+                gram = gram_number(key, table.keys, table.grams, table.key_shift)
+                if gram >= 0 and state.gram_seen[gram] != record:
+                    state.gram_seen[gram] = record
+                    frequencies.gram_df[gram] += 1
 
 
 # What may come next in a JSON text.
