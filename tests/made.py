@@ -74,7 +74,13 @@ def write_benchmark(path: Path, items: Iterable[Item] = ()) -> Path:
     return write_lines(
         path,
         (
-            {"id": i.item_id, "question": i.question, "choices": list(i.choices), "answer": i.answers[0], "split": i.split}
+            {
+                "id": i.item_id,
+                "question": i.question,
+                "choices": list(i.choices),
+                "answer": i.answers[0],
+                "split": i.split,
+            }
             for i in items or make_items()
         ),
     )

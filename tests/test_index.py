@@ -100,7 +100,9 @@ def test_items_too_short_are_counted(tmp_path: Path) -> None:
     train = write_lines(tmp_path / "train.jsonl", [{"text": "What now? ?!"}])
     facts = auditor.scan(train, index).summary["benchmarks"]["bench"]
     assert (facts["items"], facts["items_indexed"], facts["items_not_indexed"]) == (6, 3, {"too_short": 3})
-    assert facts["warnings"] == ["3 of 6 items of bench are too short to be told from other text, and are not looked for"]
+    assert facts["warnings"] == [
+        "3 of 6 items of bench are too short to be told from other text, and are not looked for"
+    ]
 
 
 def test_a_benchmark_that_indexes_to_nothing_says_so(tmp_path: Path) -> None:

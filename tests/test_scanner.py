@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 from made import documents, inside, make_benchmark, make_items, whole, write_lines
+from pyarrow import feather
 
 import auditor
 from auditor.config import ScanConfig
@@ -161,7 +161,9 @@ SHAPES: list[tuple[str, dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("record", "field", "role"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES])
+@pytest.mark.parametrize(
+    ("record", "field", "role"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES]
+)
 def test_the_field_and_the_role_of_every_shape(tmp_path: Path, record: dict[str, Any], field: str, role: str) -> None:
     lines = [{"text": CLEAN[0]}, record, {"text": CLEAN[1]}]
     (match,) = scan(write_lines(tmp_path / "t.jsonl", lines)).matches
@@ -238,7 +240,9 @@ def test_every_format_gives_the_same_matches(tmp_path: Path) -> None:
     assert [row["row"] for row in found["jsonl"]] == list(range(0, 30, 4))
     # how rare a word is is learnt from records, and plain text has none that could be counted
     places = ("row", "field", "item_id", "verdict", "train_span", "item_span", "train_excerpt", "score")
-    assert [{k: row[k] for k in places} for row in found.pop("plain.txt")] == [{k: row[k] for k in places} for row in found["jsonl"]]
+    assert [{k: row[k] for k in places} for row in found.pop("plain.txt")] == [
+        {k: row[k] for k in places} for row in found["jsonl"]
+    ]
     for name, rows in found.items():
         assert rows == found["jsonl"], name
 
@@ -284,7 +288,9 @@ def test_a_copy_on_the_edge_of_two_pieces_is_one_match(tmp_path: Path) -> None:
 def test_what_json_can_spell_and_utf8_cannot(tmp_path: Path) -> None:
     words = QUESTION.split()
     text = " ".join(words[:5]) + " \ud83d " + " ".join(words[5:])
-    path = write_lines(tmp_path / "t.jsonl", [{"conversations": [{"from": "\ud800", "value": text}]}, {"text": "x"}], ascii_only=True)
+    path = write_lines(
+        tmp_path / "t.jsonl", [{"conversations": [{"from": "\ud800", "value": text}]}, {"text": "x"}], ascii_only=True
+    )
     for limit in (16 << 20, 100):
         result = scan(path, max_record_bytes=limit)
         (match,) = result.matches
@@ -293,7 +299,9 @@ def test_what_json_can_spell_and_utf8_cannot(tmp_path: Path) -> None:
         result.write(tmp_path / "out")
 
 
-@pytest.mark.parametrize("value", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "-Infinity", "1" * 700, "[" * 400 + "NaN" + "]" * 400])
+@pytest.mark.parametrize(
+    "value", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "-Infinity", "1" * 700, "[" * 400 + "NaN" + "]" * 400]
+)
 def test_odd_values_beside_a_match(tmp_path: Path, value: str) -> None:
     line = '{"n": ' + value + ', "text": ' + json.dumps(whole(ITEMS[4])) + "}\n"
     (tmp_path / "t.jsonl").write_text(line)

@@ -13,8 +13,8 @@ from made import documents, inside, make_benchmark, make_items, read_lines, whol
 import auditor
 from auditor import scanning
 from auditor.config import ScanConfig
-from auditor.index_cache import index_of
 from auditor.errors import InputError, NoRecordsError, SourceError, UnknownBenchmarkError
+from auditor.index_cache import index_of
 from auditor.types import Verdict
 
 if TYPE_CHECKING:
@@ -41,9 +41,18 @@ def test_a_scan_by_paths(tmp_path: Path, train: Path) -> None:
     ]  # fmt: skip
     assert result.complete
     summary = result.summary
-    assert (summary["records_read"], summary["records_skipped"], summary["bytes_read"]) == (30, {}, train.stat().st_size)
+    assert (summary["records_read"], summary["records_skipped"], summary["bytes_read"]) == (
+        30,
+        {},
+        train.stat().st_size,
+    )
     facts = summary["benchmarks"]["bench"]
-    assert (facts["items"], facts["items_indexed"], facts["contaminated_items"], facts["review_items"]) == (40, 40, 2, 1)
+    assert (facts["items"], facts["items_indexed"], facts["contaminated_items"], facts["review_items"]) == (
+        40,
+        40,
+        2,
+        1,
+    )
     assert summary["inputs"].keys() == {str(train), "benchmark bench"}
     assert summary["estimated_false_discovery_rate"] == 0.0
     assert 0 < summary["false_discovery"]["upper_95"] <= 1
@@ -150,7 +159,13 @@ def test_thresholds_that_are_no_number_are_refused(value: float) -> None:
 
 
 def test_other_values_that_are_refused() -> None:
-    for name, value in {"ngram_size": 1, "candidate_share": 0.0, "min_run": 0, "excerpt_chars": 0, "detectors": ("x",)}.items():
+    for name, value in {
+        "ngram_size": 1,
+        "candidate_share": 0.0,
+        "min_run": 0,
+        "excerpt_chars": 0,
+        "detectors": ("x",),
+    }.items():
         with pytest.raises(InputError, match=name.removesuffix("s")):
             replace(ScanConfig(), **{name: value})
     for threshold in ScanConfig.thresholds():

@@ -77,7 +77,10 @@ def test_another_text(one: str, other: str) -> None:
 
 def test_scripts_without_spaces_are_cut_into_characters() -> None:
     assert forms("\u4e2d\u6587abc\u3002\u3042") == ["\u4e2d", "\u6587", "abc", "\u3042"]
-    assert forms("\ud55c\uad6d\uc5b4 \u0395\u03bb\u03bb\u03b7\u03bd") == ["\ud55c\uad6d\uc5b4", forms("\u0395\u03bb\u03bb\u03b7\u03bd")[0]]
+    assert forms("\ud55c\uad6d\uc5b4 \u0395\u03bb\u03bb\u03b7\u03bd") == [
+        "\ud55c\uad6d\uc5b4",
+        forms("\u0395\u03bb\u03bb\u03b7\u03bd")[0],
+    ]
 
 
 def restyled(content: str, rng: random.Random) -> str:

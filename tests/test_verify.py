@@ -38,8 +38,19 @@ def only(record: str | list[TextField], items: list[Item] | None = None) -> Matc
 
 def test_question_and_answer() -> None:
     match = only(inside(whole(ITEM), HOST))
-    assert (match.item_id, match.verdict, match.answer_present, match.score) == ("item-3", Verdict.CONTAMINATED, True, 1.0)
-    assert (match.source, match.row, match.field, match.benchmark, match.split) == ("train.jsonl", 7, "text", "bench", "test")
+    assert (match.item_id, match.verdict, match.answer_present, match.score) == (
+        "item-3",
+        Verdict.CONTAMINATED,
+        True,
+        1.0,
+    )
+    assert (match.source, match.row, match.field, match.benchmark, match.split) == (
+        "train.jsonl",
+        7,
+        "text",
+        "bench",
+        "test",
+    )
     assert "with its answer" in match.reason
     assert match.signals["answer"] == "full"
 
@@ -137,7 +148,9 @@ def test_options_in_another_order(seed: int) -> None:
 
 def test_items_that_ask_the_same_are_told_apart_by_their_answers() -> None:
     rng = random.Random(8)
-    other = replace(ITEM, item_id="other", choices=tuple(sentence(rng, 5) for _ in range(4)), answers=(sentence(rng, 6),))
+    other = replace(
+        ITEM, item_id="other", choices=tuple(sentence(rng, 5) for _ in range(4)), answers=(sentence(rng, 6),)
+    )
     items = [*ITEMS, other]
     assert [m.item_id for m in judged(inside(whole(ITEM), HOST), items)] == ["item-3"]
     assert [m.item_id for m in judged(inside(whole(other), HOST), items)] == ["other"]
