@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditor.detectors import ngram
+from auditor.detectors.candidates import CandidatePass, Workspace
 from auditor.errors import AuditorError
 from auditor.index import Learnt, weigh
+from auditor.kernels.seeds import COUNT
 from auditor.scanner import frequencies_for, known_keys, leaf_bytes
 from auditor.sources import open_source
 from auditor.sources.blocks import Columns, JsonLines
@@ -37,13 +38,13 @@ def learn(
     be opened is passed over here; the scan will say so.
     """
     table = weigh(index, None, config).table
-    counter = ngram.CandidatePass(known_keys(options))
+    counter = CandidatePass(known_keys(options))
     local = threading.local()
     counters: list[Frequencies] = []
 
     def count(block: Block) -> int:
         if not hasattr(local, "frequencies"):
-            local.workspace, local.frequencies = ngram.Workspace(table), frequencies_for(index)
+            local.workspace, local.frequencies = Workspace(table), frequencies_for(index)
             counters.append(local.frequencies)
         return _count(block, counter, local.workspace, local.frequencies, options)
 
@@ -95,23 +96,23 @@ def _size(block: Block) -> int:
 
 def _count(
     block: Block,
-    counter: ngram.CandidatePass,
-    workspace: ngram.Workspace,
+    counter: CandidatePass,
+    workspace: Workspace,
     frequencies: Frequencies,
     options: ReadOptions,
 ) -> int:
     """Count a block; returns its records."""
     payload = block.payload
     if isinstance(payload, JsonLines):
-        proposals = counter.lines(payload.data, workspace, frequencies, counting=True)
+        proposals = counter.lines(payload.data, workspace, frequencies, mode=COUNT)
         return block.rows - proposals.blank - len(proposals.broken)
     if isinstance(payload, Columns):
         data, starts, ends, rows = leaf_bytes(payload, options)
-        counter.texts(data, starts, ends, rows, workspace, frequencies, counting=True)
+        counter.texts(data, starts, ends, rows, workspace, frequencies, mode=COUNT)
         return block.rows
     texts = [piece.text.encode("utf-8", "replace") for piece in payload.pieces]
     bounds = np.concatenate([[0], np.cumsum([len(t) for t in texts])]).astype(np.int64)
     data = np.frombuffer(b"".join(texts), np.uint8)
     rows = np.arange(len(texts), dtype=np.int64)
-    counter.texts(data, bounds[:-1], bounds[1:], rows, workspace, frequencies, counting=True)
+    counter.texts(data, bounds[:-1], bounds[1:], rows, workspace, frequencies, mode=COUNT)
     return len(texts)

@@ -116,9 +116,7 @@ def reproducible(command: Sequence[str]) -> list[str]:
     return kept
 
 
-def _without_output(
-    sources: Sequence[Source], skips: Sequence[Skip], out: Path
-) -> tuple[list[Source], list[Skip]]:
+def _without_output(sources: Sequence[Source], skips: Sequence[Skip], out: Path) -> tuple[list[Source], list[Skip]]:
     """The sources that are not what an earlier run wrote into `out`; and the skips, with one for each of the others."""
     inside = os.path.realpath(out) + os.sep
     own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}

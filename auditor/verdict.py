@@ -114,11 +114,7 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
     enough = s.weight >= config.review_weight and total >= config.contaminated_weight
     if s.containment >= config.supported_containment and supported and enough:
         return Decision(Verdict.CONTAMINATED, FULL, share + beside)
-    if _is_cut_copy(s, config) or (
-        s.containment >= config.scattered_containment
-        and s.weight >= config.scattered_weight
-        and s.rare_grams >= config.rare_grams
-    ):
+    if _is_cut_copy(s, config) or _is_reworded_copy(s, config) or _is_large_part(s, config):
         return Decision(Verdict.REVIEW, PARTIAL, share + beside)
     return Decision(None, PARTIAL, "")
 
@@ -131,6 +127,26 @@ def _is_cut_copy(s: Signals, config: ScanConfig) -> bool:
         and s.longest_run >= max(config.review_run, config.review_containment * s.item_tokens)
         and s.containment >= config.cut_containment
         and s.weight >= config.cut_weight
+    )
+
+
+def _is_reworded_copy(s: Signals, config: ScanConfig) -> bool:
+    """Whether most of the question stands there in its own order and length, with words replaced all over it."""
+    return (
+        s.containment >= config.reworded_containment
+        and s.weight >= config.reworded_weight
+        and s.covered_tokens >= config.reworded_density * max(s.region_tokens, s.item_tokens)
+    )
+
+
+def _is_large_part(s: Signals, config: ScanConfig) -> bool:
+    """Whether so much of the question stands there that phrases of its field do not explain it; where numbers differ
+    too, it is another problem of the same kind."""
+    return (
+        not s.numbers_changed
+        and s.containment >= config.scattered_containment
+        and s.weight >= config.scattered_weight
+        and s.rare_grams >= config.rare_grams
     )
 
 

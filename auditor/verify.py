@@ -74,6 +74,8 @@ class Judgement:
 
     item: int
     """Number in the index."""
+    group: int
+    """Number of its group."""
     is_decoy: bool
     field: TextField
     region: tuple[int, int]
@@ -132,6 +134,7 @@ class Verifier:
                 judgements.append(
                     Judgement(
                         item=int(number),
+                        group=group,
                         is_decoy=self._index.is_decoy(int(number)),
                         field=fields[position],
                         region=text.char_span(begin, end),

@@ -94,7 +94,7 @@ def test_a_cut_copy_is_one_run_from_the_beginning() -> None:
     run = int(max(CONFIG.review_run, CONFIG.review_containment * HALF.item_tokens))
     assert judged(HALF) == (Verdict.REVIEW, PARTIAL)
     assert judged(HALF, longest_run=run) == (Verdict.REVIEW, PARTIAL)
-    light = {"weight": CONFIG.cut_weight, "containment": CONFIG.cut_containment}
+    light: dict[str, float] = {"weight": CONFIG.cut_weight, "containment": CONFIG.cut_containment}
     assert judged(HALF, **light) == (Verdict.REVIEW, PARTIAL)
     for change in (
         {"longest_run": run - 1},
@@ -114,6 +114,22 @@ def test_scattered_parts_have_to_carry_more() -> None:
     assert judged(scattered, weight=CONFIG.scattered_weight - BELOW) == (None, PARTIAL)
     assert judged(scattered, rare_grams=CONFIG.rare_grams - 1) == (None, PARTIAL)
     assert judged(scattered, containment=CONFIG.scattered_containment - BELOW) == (None, PARTIAL)
+
+
+def test_a_reworded_copy_is_as_long_as_the_question() -> None:
+    tokens = int(CONFIG.reworded_density * 20)
+    reworded = replace(
+        HALF, anchored=False, longest_run=3, containment=CONFIG.reworded_containment, weight=CONFIG.reworded_weight,
+        covered_tokens=tokens, region_tokens=20,
+    )  # fmt: skip
+    assert judged(reworded) == (Verdict.REVIEW, PARTIAL)
+    for change in (
+        {"containment": CONFIG.reworded_containment - BELOW},
+        {"weight": CONFIG.reworded_weight - BELOW},
+        {"covered_tokens": tokens - 1},
+        {"region_tokens": 21},
+    ):
+        assert judged(reworded, **change)[0] is None
 
 
 def test_the_reason_names_what_stands_beside() -> None:

@@ -49,7 +49,11 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def found_rows(bench: Path) -> list[tuple[int, str, str]]:
-    return [(m["row"], m["item_id"], m["verdict"]) for m in read_lines(bench.parent / "out" / "matches.jsonl")]
+    return [
+        (m["row"], m["item_id"], m["verdict"])
+        for m in read_lines(bench.parent / "out" / "matches.jsonl")
+        if m["detector"] == "ngram"
+    ]
 
 
 # Exit codes and options
@@ -100,7 +104,7 @@ def test_the_share_that_may_be_lost(tmp_path: Path, bench: Path) -> None:
         (("t.jsonl", "-b", "b.jsonl", "--set", "min_run=x"), "'x' is not a number such as 3"),
         (("t.jsonl", "-b", "b.jsonl", "--set", "contaminated_weight=nan"), "must be a number of at least 0"),
         (("t.jsonl", "-b", "b.jsonl", "--set", "ngram_size=99"), "ngram_size must be from 2 to 32"),
-        (("t.jsonl", "-b", "b.jsonl", "-d", "magic"), "unknown detector: magic; there are: ngram"),
+        (("t.jsonl", "-b", "b.jsonl", "-d", "magic"), "unknown detector: magic; there are: "),
         (("t.jsonl", "-b", "b.jsonl", "--workers", "0"), "--workers"),
         (("t.jsonl", "-b", "b.jsonl", "--max-skipped", "2"), "--max-skipped"),
         (("t.jsonl", "-b", "b.jsonl", "--schema", "nothing"), "unknown schema 'nothing'; it is one of: text"),
@@ -148,9 +152,7 @@ def test_help_loads_nothing_heavy() -> None:
         "try:\n    main()\nexcept SystemExit as error:\n    assert error.code == 0\n"
         "print(sorted({'numba', 'pyarrow', 'torch', 'matplotlib', 'ray', 'numpy', 'scipy'} & sys.modules.keys()), file=sys.stderr)"
     )
-    done = subprocess.run(
-        [*argv()[:2], program], capture_output=True, text=True, check=True, env=environment()
-    )
+    done = subprocess.run([*argv()[:2], program], capture_output=True, text=True, check=True, env=environment())
     assert done.stderr == "[]\n"
     assert "Look for benchmark items" in done.stdout
 
@@ -341,7 +343,7 @@ def test_a_directory_with_a_bit_of_everything(tmp_path: Path, bench: Path) -> No
 def test_a_name_that_is_no_utf8(tmp_path: Path, bench: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff.jsonl"
     try:
-        with open(path, "wb") as file:
+        with open(path, "wb") as file:  # noqa: PTH123
             file.write(FOUND)
     except OSError:
         pytest.skip("the file system takes no such name")
@@ -386,7 +388,9 @@ def test_an_earlier_result_is_replaced(tmp_path: Path, bench: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    process = subprocess.Popen(argv("scan", "--thresholds"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    process = subprocess.Popen(
+        argv("scan", "--thresholds"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
     assert process.stdout is not None
     process.stdout.close()
     _, errors = process.communicate(timeout=60)
@@ -397,7 +401,10 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 def test_the_exit_code_stays_when_nobody_reads_the_output(tmp_path: Path, bench: Path) -> None:
     train = write(tmp_path / "t.jsonl", FOUND)
     process = subprocess.Popen(
-        argv("scan", train, "-b", bench, "-o", tmp_path / "out"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        argv("scan", train, "-b", bench, "-o", tmp_path / "out"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
     )
     assert process.stdout is not None
     process.stdout.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 from command import outputs
-from made import documents, inside, make_benchmark, make_items, whole, write_lines
+from made import NGRAM, documents, inside, make_benchmark, make_items, whole, write_lines
 
 import auditor
 from auditor.config import ScanConfig
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from auditor.types import Skip
 
 ITEMS = make_items()
+scan = functools.partial(auditor.scan, config=NGRAM)
 INDEX = BenchmarkIndex.build([make_benchmark(ITEMS)], ScanConfig())
 
 
@@ -43,7 +45,7 @@ def test_any_number_of_workers_gives_the_same_bytes(train: Path, tmp_path: Path)
     reading = ReadOptions(block_bytes=4000)
     written = []
     for workers in (1, 2, 7):
-        result = auditor.scan(train, INDEX, reading=reading, workers=workers, out=tmp_path / str(workers))
+        result = scan(train, INDEX, reading=reading, workers=workers, out=tmp_path / str(workers))
         result.write(tmp_path / str(workers))
         written.append(outputs(tmp_path / str(workers)))
     assert written[0] == written[1] == written[2]
@@ -58,7 +60,7 @@ def test_any_number_of_workers_gives_the_same_bytes(train: Path, tmp_path: Path)
 def test_an_unreadable_file_among_good_ones_is_a_counted_skip(train: Path, workers: int) -> None:
     (train / "small-07.jsonl").write_bytes(os.urandom(2000))
     (train / "small-08.jsonl").write_bytes(b"")
-    result = auditor.scan(train, INDEX, workers=workers)
+    result = scan(train, INDEX, workers=workers)
     assert result.summary["records_skipped"] == {"empty_file": 1, "no_text_field": 2, "unreadable": 1}
     assert not result.complete
     assert result.summary["records_read"] == 388
