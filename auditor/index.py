@@ -229,7 +229,6 @@ def _info_json(info: BenchmarkInfo) -> dict[str, Any]:
 
 def item_line(item: Item) -> bytes:
     """An item as a line of JSON; lone surrogates become "?"."""
-    """An item as a line of JSON; lone surrogates become "?"."""
     row = {name: getattr(item, name) for name in Item.__slots__}
     try:
         return orjson.dumps(row) + b"\n"

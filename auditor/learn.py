@@ -60,8 +60,10 @@ def learn(
 
 def _sample(sources: Sequence[Source], options: ReadOptions, size: int) -> Iterator[Block]:
     """The first blocks of evenly spread sources, some `size` bytes in all."""
-    for source in spread(sources, SAMPLED_SOURCES):
-        budget = size // min(len(sources), SAMPLED_SOURCES)
+    # what comes through a pipe is there once, and is left for the scan
+    again = [source for source in sources if source.is_remote or source.size is not None]
+    for source in spread(again, SAMPLED_SOURCES):
+        budget = size // min(len(again), SAMPLED_SOURCES)
         try:
             stream = open_source(source, options)
         except AuditorError:

@@ -215,6 +215,8 @@ class _Run:
             return SourceError("\n".join(dict.fromkeys(skip.detail for skip in self._errors)))
         if self.tally.skipped["no_text_field"]:
             for source in self.sources:
+                if source.size is None and not source.is_remote:
+                    continue  # a pipe is empty by now, and would be waited for
                 stream = open_source(source, self._reading)
                 try:
                     fields = describe_fields(next(stream))

@@ -6,12 +6,15 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+from auditor.config import ScanConfig
 from auditor.types import Benchmark, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+NGRAM = ScanConfig(detectors=("ngram",))
+"""One detector, so that what it finds is there once."""
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo zu bra cle dri flo gru".split()
 COMMON = "the a of in and to is for with that on as by from at it an be this are".split()
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from made import document, make_benchmark, make_items, sentence, whole, write_lines
+from made import NGRAM, document, make_benchmark, make_items, sentence, whole, write_lines
 
 import auditor
 from auditor import index as module
 from auditor.config import ScanConfig
 from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.index import BenchmarkIndex, Learnt, weigh
-from auditor.index_cache import items_key
 from auditor.types import Item
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG = ScanConfig()
+scan = functools.partial(auditor.scan, config=NGRAM)
 
 
 def built(items: list[Item] | None = None) -> BenchmarkIndex:
@@ -36,8 +37,8 @@ def test_a_saved_index_finds_the_same(tmp_path: Path) -> None:
     loaded = BenchmarkIndex.load(tmp_path / "index")
     assert loaded.benchmarks == fresh.benchmarks
     assert [loaded.item(n) for n in range(len(items))] == items
-    by_path = auditor.scan(train, str(tmp_path / "index"))
-    assert by_path.matches == auditor.scan(train, fresh).matches
+    by_path = scan(train, str(tmp_path / "index"))
+    assert by_path.matches == scan(train, fresh).matches
     assert len(by_path.matches) == 7
 
 
@@ -99,7 +100,7 @@ def test_items_too_short_are_counted(tmp_path: Path) -> None:
     assert index.benchmarks[0].items == 6
     assert index.benchmarks[0].not_indexed == {"too_short": 3}
     train = write_lines(tmp_path / "train.jsonl", [{"text": "What now? ?!"}])
-    facts = auditor.scan(train, index).summary["benchmarks"]["bench"]
+    facts = scan(train, index).summary["benchmarks"]["bench"]
     assert (facts["items"], facts["items_indexed"], facts["items_not_indexed"]) == (6, 3, {"too_short": 3})
     assert facts["warnings"] == [
         "3 of 6 items of bench are too short to be told from other text, and are not looked for"
@@ -108,7 +109,7 @@ def test_items_too_short_are_counted(tmp_path: Path) -> None:
 
 def test_a_benchmark_that_indexes_to_nothing_says_so(tmp_path: Path) -> None:
     train = write_lines(tmp_path / "train.jsonl", [{"text": "What now?"}])
-    result = auditor.scan(train, make_benchmark([Item("1", "What?"), Item("2", "")]))
+    result = scan(train, make_benchmark([Item("1", "What?"), Item("2", "")]))
     assert result.matches == ()
     assert result.summary["benchmarks"]["bench"]["items_indexed"] == 0
     assert "no item of bench can be looked for" in result.summary["benchmarks"]["bench"]["warnings"][0]
@@ -120,7 +121,7 @@ def test_a_short_question_is_looked_for_with_its_answer(tmp_path: Path) -> None:
     index = built(items)
     assert index.benchmarks[0].not_indexed == {}
     train = write_lines(tmp_path / "t.jsonl", [{"text": document(rng)}, {"text": whole(items[-1])}])
-    assert [(m.row, m.item_id) for m in auditor.scan(train, index).matches] == [(1, "short")]
+    assert [(m.row, m.item_id) for m in scan(train, index).matches] == [(1, "short")]
 
 
 def test_no_benchmark_and_two_of_one_name() -> None:
@@ -135,20 +136,6 @@ def test_half_a_surrogate_pair_in_an_item(tmp_path: Path) -> None:
     index = built([replace(item, question=f"\ud800 {item.question}")])
     index.save(tmp_path / "index")
     assert BenchmarkIndex.load(tmp_path / "index").item(0).question == f"? {item.question}"
-
-
-def test_the_name_of_a_cached_index_changes_with_what_it_is_made_of() -> None:
-    benchmark = make_benchmark()
-    names = {
-        items_key([benchmark], CONFIG),
-        items_key([replace(benchmark, name="other")], CONFIG),
-        items_key([replace(benchmark, items=benchmark.items[1:])], CONFIG),
-        items_key([replace(benchmark, licence="MIT")], CONFIG),
-        items_key([benchmark], replace(CONFIG, ngram_size=4)),
-        items_key([benchmark], replace(CONFIG, max_document_frequency=3)),
-    }
-    assert len(names) == 6
-    assert items_key([benchmark], replace(CONFIG, contaminated_weight=1.0)) in names
 
 
 def test_ngrams_of_too_many_items_name_none() -> None:

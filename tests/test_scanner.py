@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from made import documents, inside, make_benchmark, make_items, whole, write_lines
+from made import NGRAM, documents, inside, make_benchmark, make_items, whole, write_lines
 from pyarrow import feather
 
 import auditor
-from auditor.config import ScanConfig
 from auditor.index import BenchmarkIndex, weigh
 from auditor.scanner import EXAMPLES, Scanner, first_of_each
 from auditor.sources import ReadOptions
@@ -29,18 +28,17 @@ if TYPE_CHECKING:
     from auditor.results import ScanResult
 
 ITEMS = make_items()
-INDEX = BenchmarkIndex.build([make_benchmark(ITEMS)], ScanConfig())
+INDEX = BenchmarkIndex.build([make_benchmark(ITEMS)], NGRAM)
 QUESTION, ANSWER = ITEMS[4].question, ITEMS[4].answers[0]
 CLEAN = documents(8)
 
 
 def scan(path: Path, **reading: Any) -> ScanResult:
-    return auditor.scan(path, INDEX, reading=ReadOptions(**reading))
+    return auditor.scan(path, INDEX, config=NGRAM, reading=ReadOptions(**reading))
 
 
 def scanner(**reading: Any) -> Scanner:
-    config = ScanConfig()
-    return Scanner(INDEX, weigh(INDEX, None, config), config, ReadOptions(**reading))
+    return Scanner(INDEX, weigh(INDEX, None, NGRAM), NGRAM, ReadOptions(**reading))
 
 
 def json_lines(*lines: bytes) -> JsonLines:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from made import documents, inside, make_benchmark, make_items, read_lines, whole, write_benchmark, write_lines
+from made import NGRAM, documents, inside, make_benchmark, make_items, read_lines, whole, write_benchmark, write_lines
 
 import auditor
 from auditor import scanning
 from auditor.config import ScanConfig
 from auditor.errors import InputError, NoRecordsError, SourceError, UnknownBenchmarkError
+from auditor.index_cache import index_of
 from auditor.types import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ITEMS = make_items()
+scan = functools.partial(auditor.scan, config=NGRAM)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def train(tmp_path: Path) -> Path:
 
 def test_a_scan_by_paths(tmp_path: Path, train: Path) -> None:
     path = write_benchmark(tmp_path / "bench.jsonl", ITEMS)
-    result = auditor.scan(train, path)
+    result = scan(train, path)
     assert [(m.row, m.item_id, m.verdict.value) for m in result.matches] == [
         (3, "item-5", "contaminated"), (10, "item-6", "contaminated"), (20, "item-7", "review"),
     ]  # fmt: skip
@@ -62,44 +65,18 @@ def test_every_way_to_name_a_benchmark(tmp_path: Path, train: Path) -> None:
     path = write_benchmark(tmp_path / "bench.jsonl", ITEMS)
     loaded = auditor.load_benchmark(str(path))
     ways = [
-        path, str(path), [path], [f"bench={path}"], loaded, [loaded], scanning.index_of(loaded, ScanConfig()),
+        path, str(path), [path], [f"bench={path}"], loaded, [loaded], index_of(loaded, ScanConfig()),
         auditor.BenchmarkIndex.build([loaded], ScanConfig()),
     ]  # fmt: skip
-    results = [auditor.scan([str(train)], way) for way in ways]
+    results = [scan([str(train)], way) for way in ways]
     for result in results[1:]:
         assert result.matches == results[0].matches
-
-
-def test_an_index_is_cached_and_built_again_when_damaged(
-    tmp_path: Path, train: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AUDITOR_CACHE", str(tmp_path / "cache"))
-    first = auditor.scan(train, make_benchmark(ITEMS))
-    (folder,) = (tmp_path / "cache" / "index").iterdir()
-    header = folder / "index.json"
-    before = header.stat().st_mtime_ns
-    assert auditor.scan(train, make_benchmark(ITEMS)).matches == first.matches
-    assert header.stat().st_mtime_ns == before
-    (folder / "tokens.npy").write_bytes(b"junk")
-    assert auditor.scan(train, make_benchmark(ITEMS)).matches == first.matches
-    monkeypatch.setenv("AUDITOR_CACHE", str(train / "no folder"))
-    assert auditor.scan(train, make_benchmark(ITEMS)).matches == first.matches
-
-
-def test_a_damaged_cached_index_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUDITOR_CACHE", str(tmp_path / "cache"))
-    scanning.index_of(make_benchmark(ITEMS), ScanConfig())
-    (folder,) = (tmp_path / "cache" / "index").iterdir()
-    (folder / "tokens.npy").write_bytes(b"junk")
-    scanning.index_of(make_benchmark(ITEMS), ScanConfig())
-    assert [entry.name for entry in (tmp_path / "cache" / "index").iterdir()] == [folder.name]
-    auditor.BenchmarkIndex.load(folder)
 
 
 def test_two_benchmarks_at_once(tmp_path: Path, train: Path) -> None:
     other = make_items(10, seed=5)
     path = write_lines(tmp_path / "more.jsonl", [{"text": whole(other[2])}])
-    result = auditor.scan([train, path], [make_benchmark(ITEMS), make_benchmark(other, "other")])
+    result = scan([train, path], [make_benchmark(ITEMS), make_benchmark(other, "other")])
     assert [(m.benchmark, m.item_id) for m in result.matches if m.source == str(path)] == [("other", "item-2")]
     counts = {name: facts["contaminated_items"] for name, facts in result.summary["benchmarks"].items()}
     assert counts == {"bench": 2, "other": 1}
@@ -107,23 +84,23 @@ def test_two_benchmarks_at_once(tmp_path: Path, train: Path) -> None:
 
 def test_stricter_thresholds_without_another_scan(train: Path) -> None:
     index = auditor.BenchmarkIndex.build([make_benchmark(ITEMS)], ScanConfig())
-    result = auditor.scan(train, index)
+    result = scan(train, index)
     for strict in (
-        ScanConfig(contaminated_weight=10_000.0, supported_weight=10_000.0),
-        ScanConfig(cut_containment=0.9, scattered_containment=0.9),
-        ScanConfig(review_weight=10_000.0, contaminated_weight=10_000.0),
+        replace(NGRAM, contaminated_weight=10_000.0, supported_weight=10_000.0),
+        replace(NGRAM, cut_containment=0.9, scattered_containment=0.9),
+        replace(NGRAM, review_weight=10_000.0, contaminated_weight=10_000.0),
     ):
-        judged, anew = result.judged_by(strict), auditor.scan(train, index, config=strict)
+        judged, anew = result.judged_by(strict), scan(train, index, config=strict)
         assert judged.matches == anew.matches
         for key in ("benchmarks", "config"):
             assert judged.summary[key] == anew.summary[key]
     assert result.judged_by(ScanConfig()).matches == result.matches
-    demoted = result.judged_by(ScanConfig(contaminated_weight=10_000.0, supported_weight=10_000.0))
+    demoted = result.judged_by(replace(NGRAM, contaminated_weight=10_000.0, supported_weight=10_000.0))
     assert {m.verdict for m in demoted.matches} == {Verdict.REVIEW}
 
 
 def test_what_is_written(tmp_path: Path, train: Path) -> None:
-    result = auditor.scan(train, make_benchmark(ITEMS))
+    result = scan(train, make_benchmark(ITEMS))
     result.write(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "findings.json", "matches.jsonl", "report.md", "summary.json",
@@ -135,46 +112,46 @@ def test_what_is_written(tmp_path: Path, train: Path) -> None:
 
 def test_progress_ends_at_the_end(train: Path) -> None:
     seen: list[scanning.Progress] = []
-    auditor.scan(train, make_benchmark(ITEMS), progress=seen.append)
+    scan(train, make_benchmark(ITEMS), progress=seen.append)
     assert seen[-1] == scanning.Progress(train.stat().st_size, train.stat().st_size, 30, 3)
 
 
 def test_errors_of_the_call(tmp_path: Path, train: Path) -> None:
     with pytest.raises(InputError, match="the engine 'spark' is not in this version; there is: local"):
-        auditor.scan(train, make_benchmark(), engine="spark")
+        scan(train, make_benchmark(), engine="spark")
     with pytest.raises(InputError, match="workers must be at least 1, not 0"):
-        auditor.scan(train, make_benchmark(), workers=0)
+        scan(train, make_benchmark(), workers=0)
     with pytest.raises(InputError, match="to resume, name the output directory"):
-        auditor.scan(train, make_benchmark(), resume=True)
+        scan(train, make_benchmark(), resume=True)
     with pytest.raises(UnknownBenchmarkError, match="Did you mean gsm8k"):
-        auditor.scan(train, ["gsm8"])
+        scan(train, ["gsm8"])
     with pytest.raises(SourceError, match="no such file"):
-        auditor.scan(tmp_path / "nothing.jsonl", make_benchmark())
+        scan(tmp_path / "nothing.jsonl", make_benchmark())
     with pytest.raises(InputError, match="name at least one"):
-        auditor.scan(train, [])
+        scan(train, [])
 
 
 def test_no_records_is_no_clean_audit(tmp_path: Path) -> None:
     (tmp_path / "blank.jsonl").write_text("\n\n")
     with pytest.raises(NoRecordsError, match="An audit of nothing is not a clean audit"):
-        auditor.scan(tmp_path / "blank.jsonl", make_benchmark())
+        scan(tmp_path / "blank.jsonl", make_benchmark())
     write_lines(tmp_path / "odd.jsonl", [{"body": "x", "title": "y"}])
     with pytest.raises(SourceError, match="fields that are there: body, title; use --text-field"):
-        auditor.scan([tmp_path / "blank.jsonl", tmp_path / "odd.jsonl"], make_benchmark())
+        scan([tmp_path / "blank.jsonl", tmp_path / "odd.jsonl"], make_benchmark())
     (tmp_path / "junk.jsonl").write_bytes(os.urandom(1000))
     with pytest.raises(SourceError, match="is binary"):
-        auditor.scan(tmp_path / "junk.jsonl", make_benchmark())
+        scan(tmp_path / "junk.jsonl", make_benchmark())
 
 
 def test_an_earlier_result_in_the_training_set_is_passed_over(tmp_path: Path, train: Path) -> None:
-    result = auditor.scan(tmp_path, make_benchmark(ITEMS), out=tmp_path / "out")
+    result = scan(tmp_path, make_benchmark(ITEMS), out=tmp_path / "out")
     result.write(tmp_path / "out")
-    again = auditor.scan(tmp_path, make_benchmark(ITEMS), out=tmp_path / "out")
+    again = scan(tmp_path, make_benchmark(ITEMS), out=tmp_path / "out")
     assert again.matches == result.matches
     assert again.complete
     assert again.summary["records_skipped"]["own_output"] == 4
     with pytest.raises(InputError, match="lies in the output directory"):
-        auditor.scan(tmp_path / "out" / "matches.jsonl", make_benchmark(ITEMS), out=tmp_path / "out")
+        scan(tmp_path / "out" / "matches.jsonl", make_benchmark(ITEMS), out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])

@@ -14,8 +14,8 @@ CONFIG = ScanConfig()
 BELOW = 1e-6
 WHOLE = Signals(
     containment=1.0, weight=100.0, ask=1.0, item_tokens=20, covered_tokens=20, region_tokens=20, longest_run=20,
-    rare_grams=16, anchored=True, numbers_changed=0, answer="none", answer_weight=0.0, answer_share=0.0,
-    choices_found=0, choices=0, passage=0.0,
+    anchored=True, numbers_changed=0, answer="none", answer_weight=0.0, choices_found=0, choices=0,
+    rare_grams=CONFIG.rare_grams, answer_share=0.0, passage=0.0,
 )  # fmt: skip
 SHORT = replace(
     WHOLE, weight=CONFIG.supported_weight - 5, item_tokens=10, covered_tokens=10, answer="full", answer_weight=5.0
@@ -94,11 +94,12 @@ def test_a_cut_copy_is_one_run_from_the_beginning() -> None:
     run = int(max(CONFIG.review_run, CONFIG.review_containment * HALF.item_tokens))
     assert judged(HALF) == (Verdict.REVIEW, PARTIAL)
     assert judged(HALF, longest_run=run) == (Verdict.REVIEW, PARTIAL)
-    light = {"weight": CONFIG.cut_weight, "containment": CONFIG.cut_containment}
+    light: dict[str, float] = {"weight": CONFIG.cut_weight, "containment": CONFIG.cut_containment}
     assert judged(HALF, **light) == (Verdict.REVIEW, PARTIAL)
     for change in (
         {"longest_run": run - 1},
         {"anchored": False},
+        {"rare_grams": CONFIG.rare_grams - 1},
         {"weight": CONFIG.cut_weight - BELOW},
         {"containment": CONFIG.cut_containment - BELOW},
     ):
@@ -111,7 +112,24 @@ def test_scattered_parts_have_to_carry_more() -> None:
     )
     assert judged(scattered) == (Verdict.REVIEW, PARTIAL)
     assert judged(scattered, weight=CONFIG.scattered_weight - BELOW) == (None, PARTIAL)
+    assert judged(scattered, rare_grams=CONFIG.rare_grams - 1) == (None, PARTIAL)
     assert judged(scattered, containment=CONFIG.scattered_containment - BELOW) == (None, PARTIAL)
+
+
+def test_a_reworded_copy_is_as_long_as_the_question() -> None:
+    tokens = int(CONFIG.reworded_density * 20)
+    reworded = replace(
+        HALF, anchored=False, longest_run=3, containment=CONFIG.reworded_containment, weight=CONFIG.reworded_weight,
+        covered_tokens=tokens, region_tokens=20,
+    )  # fmt: skip
+    assert judged(reworded) == (Verdict.REVIEW, PARTIAL)
+    for change in (
+        {"containment": CONFIG.reworded_containment - BELOW},
+        {"weight": CONFIG.reworded_weight - BELOW},
+        {"covered_tokens": tokens - 1},
+        {"region_tokens": 21},
+    ):
+        assert judged(reworded, **change)[0] is None
 
 
 def test_the_reason_names_what_stands_beside() -> None:

@@ -201,3 +201,8 @@ def gram_keys(tokens: Sequence[int], starts: Sequence[int], size: int) -> list[t
 def numbers_by_key(unique_keys: Iterable[int]) -> dict[int, int]:
     """The twin of the table that `build.fill_table` fills: the number of each key."""
     return {key: number for number, key in enumerate(unique_keys)}
+
+
+def gram_numbers(tokens: Sequence[int], size: int, numbers: Mapping[tuple[int, ...], int]) -> list[int]:
+    """The twin of `build.gram_numbers`, for n-grams as tuples of token hashes."""
+    return [numbers.get(tuple(tokens[first : first + size]), -1) for first in range(len(tokens) - size + 1)]

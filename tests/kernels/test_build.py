@@ -37,3 +37,16 @@ def test_every_key_is_found_and_no_other(unique: list[int], others: list[int], b
     for key in unique:
         position = key >> bit_shift
         assert int(bits[position >> 6]) >> (position & 63) & 1
+
+
+few = st.integers(1, 3).map(lambda n: n * 0x9E3779B97F4A7C15 % (1 << 64))
+
+
+@given(st.lists(few, max_size=20), st.lists(few, max_size=20), st.integers(2, 4))
+def test_numbers_of_the_ngrams_of_a_text(known: list[int], text: list[int], size: int) -> None:
+    grams = sorted({tuple(known[n : n + size]) for n in range(len(known) - size + 1)})
+    unique = [plain.gram_keys(gram, [0, size], size)[0][0] for gram in grams]
+    keys, slots, key_shift, _, _ = build.open_addressing(np.array(unique, np.uint64), 4)
+    numbers = np.zeros(max(0, len(text) - size + 1), np.int64)
+    build.gram_numbers(np.array(text, np.uint64), size, keys, slots, key_shift, numbers)
+    assert numbers.tolist() == plain.gram_numbers(text, size, {gram: n for n, gram in enumerate(grams)})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditor.detectors.ngram import REASONS, CandidatePass, Proposals, Workspace
+from auditor.detectors.candidates import REASONS, CandidatePass, Proposals, Workspace
 from auditor.kernels import build, plain, seeds
 from auditor.text import token_hash
 
@@ -131,7 +131,7 @@ lines = good_lines | odd_lines | mutated()
 def proposals_of(both: BothTables, data: bytes, room: int = 4096) -> Proposals:
     workspace = Workspace(both.compiled)
     workspace.found = seeds.new_candidates(both.compiled, room)
-    return CandidatePass(KEYS).lines(np.frombuffer(data, np.uint8), workspace, both.frequencies)
+    return CandidatePass(KEYS).lines(np.frombuffer(data, np.uint8), workspace, both.frequencies, seeds.NGRAM)
 
 
 def check(found: Proposals, expected: plain.PlainPass) -> None:
@@ -140,7 +140,7 @@ def check(found: Proposals, expected: plain.PlainPass) -> None:
         assert reason in expected.errors[row]
     assert found.blank == expected.blank
     assert {row: set(groups) for row, groups in found.groups.items()} == expected.groups
-    assert all(len(groups) == len(set(groups)) for groups in found.groups.values())
+    assert all(detectors == ["ngram"] for groups in found.groups.values() for detectors in groups.values())
 
 
 @given(st.lists(lines, max_size=5), all_tables(), st.sampled_from([1, 2, 4096]))
@@ -169,8 +169,9 @@ def test_texts_of_one_row_add_up(parts: list[tuple[int, str, bytes]], both: Both
     workspace = Workspace(both.compiled)
     workspace.found = seeds.new_candidates(both.compiled, room)
     found = CandidatePass(KEYS).texts(
-        np.frombuffer(b"".join(content), np.uint8), bounds[:-1], bounds[1:], rows, workspace, both.frequencies
-    )
+        np.frombuffer(b"".join(content), np.uint8), bounds[:-1], bounds[1:], rows, workspace, both.frequencies,
+        seeds.NGRAM,
+    )  # fmt: skip
     check(found, plain.scan_texts(content, rows.tolist(), both.plain))
 
 
@@ -178,7 +179,7 @@ def test_texts_of_one_row_add_up(parts: list[tuple[int, str, bytes]], both: Both
 def test_frequencies_count_each_record_once(content: list[list[str]], both: BothTables) -> None:
     data = b"".join(json.dumps({"text": record, "id": "a b c 1"}).encode() + b"\n" for record in content)
     workspace = Workspace(both.compiled)
-    found = CandidatePass(KEYS).lines(np.frombuffer(data, np.uint8), workspace, both.frequencies, counting=True)
+    found = CandidatePass(KEYS).lines(np.frombuffer(data, np.uint8), workspace, both.frequencies, seeds.COUNT)
     assert not found.groups
     words, grams = plain.count(content, WORDS, both.plain)
     by_hash = dict(zip(sorted(WORDS, key=token_hash), both.frequencies.word_df.tolist(), strict=True))
@@ -193,7 +194,7 @@ def test_frequencies_of_columns(content: list[list[str]], both: BothTables) -> N
     rows = np.array([row for row, _ in flat], np.int64)
     data = np.frombuffer(b"".join(text for _, text in flat), np.uint8)
     CandidatePass(KEYS).texts(
-        data, bounds[:-1], bounds[1:], rows, Workspace(both.compiled), both.frequencies, counting=True
+        data, bounds[:-1], bounds[1:], rows, Workspace(both.compiled), both.frequencies, seeds.COUNT
     )
     _, grams = plain.count(content, WORDS, both.plain)
     assert dict(zip(both.grams, both.frequencies.gram_df.tolist(), strict=True)) == grams
@@ -204,7 +205,7 @@ def test_one_line_of_a_million_is_named_by_its_row() -> None:
     data = b'{"text":"c"}\n' * 70_000 + b'{"text":"a b"\n' + b'{"text":"x"}\n' * 70_000 + b'{"text":"a b"}\n'
     found = proposals_of(both, data, room=2)
     assert found.broken == [(70_000, "invalid_json")]
-    assert found.groups == {140_001: [0]}
+    assert found.groups == {140_001: {0: ["ngram"]}}
     assert found.keys == {1: (140_001, 0)}
 
 
@@ -213,7 +214,9 @@ def test_more_sets_of_keys_than_there_is_room_for() -> None:
     both = make_tables({("a", "b"): frozenset({0})}, [1.0], [1.0])
     content = [{name: "x" for bit, name in enumerate(names) if number >> bit & 1} for number in range(1 << 12)]
     data = b"".join(json.dumps(record).encode() + b"\n" for record in content)
-    found = CandidatePass(names).lines(np.frombuffer(data, np.uint8), Workspace(both.compiled), both.frequencies)
+    found = CandidatePass(names).lines(
+        np.frombuffer(data, np.uint8), Workspace(both.compiled), both.frequencies, seeds.NGRAM
+    )
     assert found.keys == {number: (1, number) for number in range(1 << 12)}
 
 
