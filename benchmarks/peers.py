@@ -108,6 +108,8 @@ def write_train(peer: Peer, train: Path, out: Path) -> Path:
 def _text(row: Mapping[str, Any]) -> str:
     if "messages" in row:
         return "\n".join(message["content"] for message in row["messages"])
+    if "question" in row:  # GSM8K's own training rows
+        return f"{row['question']}\n{row['answer']}"
     return str(row["text"])
 
 
@@ -169,7 +171,8 @@ def items_of(specs: Sequence[str]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def versions() -> dict[str, str]:
-    """Package to the pinned version."""
-    return {peer.package: peer.version for peer in PEERS}
+def python_version(python: str) -> str:
+    """The version of that interpreter, such as "3.12.1"."""
+    probe = "import platform; print(platform.python_version())"
+    return subprocess.run([python, "-c", probe], capture_output=True, check=True, text=True).stdout.strip()
 
