@@ -1,15 +1,16 @@
 """How exact: what each tool finds of what was planted, and what it says of rows that are clean.
 
-    python -m benchmarks.accuracy                  the yardstick's corpora (85 MB, seeds 7, 1 and 23) and the clean controls
+    python -m benchmarks.accuracy                  the yardstick's corpora and the clean controls
     python -m benchmarks.accuracy --development    the corpus that thresholds were fixed on (other benchmarks, seed 3)
 
 For each seed a corpus of about 47,000 records is made with `../shared/measure/plant.py`, 1,200 of them planted, 100 of
 each of twelve kinds; `auditor scan` and the peers (see benchmarks/peers.py for their settings) look for the same
-benchmark in it; one scorer (`../shared/measure/score_matches.py`) judges all. The controls scan real, clean training sets
-for real benchmarks. Needs the folder `shared` beside the clone; the network only for the peers' packages from PyPI.
+benchmark in it; one scorer (`../shared/measure/score_matches.py`) judges all. The controls scan real, clean training
+sets for real benchmarks. Needs the folder `shared` beside the clone; the network only for the peers' packages from
+PyPI.
 
-Results go to benchmarks/results/; the texts of rows that ought to be read by eye to `reading/` in the cache, because they
-quote the benchmarks. `python -m benchmarks.render` writes the tables of benchmarks/README.md from the results.
+Results go to benchmarks/results/; the texts of rows that ought to be read by eye to `reading/` in the cache, because
+they quote the benchmarks. `python -m benchmarks.render` writes the tables of benchmarks/README.md from the results.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> None:
     args = _arguments()
     places.require_shared()
     seeds = args.seeds or ([3] if args.development else [7, 1, 23])
-    tools = _peers(args.tools)
+    tools = chosen_peers(args.tools)
     python = peers.find_python(args.peer_python) if tools else ""
     environments = {peer.name: peers.environment(peer, python) for peer in tools}
     results: dict[str, Any] = {
@@ -83,7 +84,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _peers(names: Sequence[str]) -> list[peers.Peer]:
+def chosen_peers(names: Sequence[str]) -> list[peers.Peer]:
+    """The peers named by tool or by tool and mode; leaves with a message at a name that is none."""
     known = {"auditor", *(peer.name for peer in peers.PEERS), *(peer.name.split()[0] for peer in peers.PEERS)}
     if unknown := set(names) - known:
         sys.exit(f"error: unknown tool {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}.")

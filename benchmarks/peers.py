@@ -1,6 +1,7 @@
 """The peers: their environments, their input made from ours, and their findings in the form that the scorer reads.
 
-Each runs from its own virtual environment with its version pinned, at its documented defaults but for what is said here:
+Each runs from its own virtual environment with its version pinned, at its documented defaults but for what is said
+here:
 
 - decon (PyPI `decontaminate`, bindings to Ai2's Rust program; Python 3.12 or later): both token modes, `uniseg` (words;
   its best on these corpora) and its default `cl100k` (subwords). It reads one text field, so chat rows are joined into
@@ -61,7 +62,10 @@ def find_python(given: str | None) -> str:
     for candidate in [given] if given else [sys.executable, *named, *map(str, pyenv)]:
         if candidate and _is_new_enough(candidate):
             return candidate
-    sys.exit("error: decon needs Python 3.12 or later. Name one with --peer-python PATH, or leave the peers out: --tools auditor.")
+    sys.exit(
+        "error: decon needs Python 3.12 or later. Name one with --peer-python PATH, "
+        "or leave the peers out: --tools auditor."
+    )
 
 
 def _is_new_enough(python: str) -> bool:
@@ -175,4 +179,3 @@ def python_version(python: str) -> str:
     """The version of that interpreter, such as "3.12.1"."""
     probe = "import platform; print(platform.python_version())"
     return subprocess.run([python, "-c", probe], capture_output=True, check=True, text=True).stdout.strip()
-

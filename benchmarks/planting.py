@@ -3,8 +3,8 @@
     python -m benchmarks.planting OUT --megabytes 85 --seed 3
 
 writes the development corpus, in the yardstick's format (`../shared/measure/plant.py`, whose arguments these are): the
-same kinds of planting, in the same host texts, with items of ARC-Challenge, TruthfulQA, MBPP, HumanEval, BBH, IFEval and
-MGSM-zh in place of GSM8K's and MMLU's. Thresholds are fixed on this set, so that the yardstick stays unseen.
+same kinds of planting, in the same host texts, with items of ARC-Challenge, TruthfulQA, MBPP, HumanEval, BBH, IFEval
+and MGSM-zh in place of GSM8K's and MMLU's. Thresholds are fixed on this set, so that the yardstick stays unseen.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.places import BENCHMARKS, ROOT, SHARED, cache, require_shared
 
 if TYPE_CHECKING:
     import random
-    from types import ModuleType
+    from pathlib import Path
 
 Row = dict[str, Any]
 SPREAD_OVER = ("verbatim", "embedded", "edited", "half", "restyled", "chat", "escaped", "heavy")
@@ -117,9 +116,8 @@ def _words(item: Row) -> int:
 
 
 def _lines(path: Path) -> list[Row]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        return [json.loads(line) for line in lines]
+    content = path.read_bytes()
+    return [json.loads(line) for line in (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()]
 
 
 def _arc() -> list[Row]:
@@ -166,16 +164,20 @@ def _bbh() -> list[Row]:
 def _ifeval() -> list[Row]:
     rows = _lines(BENCHMARKS / "ifeval/ifeval.jsonl")
     # it has no reference answers: any reply stands in for one
-    return [{"id": f"ifeval-{n}", "question": row["prompt"], "answer": "Yes, here it is."} for n, row in enumerate(rows)]
+    return [
+        {"id": f"ifeval-{n}", "question": row["prompt"], "answer": "Yes, here it is."} for n, row in enumerate(rows)
+    ]
 
 
 def _mgsm_zh() -> list[Row]:
     with (SHARED / "data/rephrased/mgsm/mgsm_zh.tsv").open(encoding="utf-8", newline="") as rows:
         pairs = list(csv.reader(rows, delimiter="\t"))
-    return [{"id": f"mgsm_zh-{n}", "question": question, "answer": answer} for n, (question, answer) in enumerate(pairs)]
+    return [
+        {"id": f"mgsm_zh-{n}", "question": question, "answer": answer} for n, (question, answer) in enumerate(pairs)
+    ]
 
 
-def _yardstick() -> ModuleType:
+def _yardstick() -> Any:
     """A private copy of plant.py, so that what is replaced in it is replaced for this program only."""
     place = SHARED / "measure" / "plant.py"
     spec = importlib.util.spec_from_file_location("plant", place)

@@ -1,7 +1,7 @@
 """Write benchmarks/README.md from benchmarks/results/*.json, so that no figure there can differ from what was measured.
 
-    python -m benchmarks.render            write it
-    python -m benchmarks.render --check    exit code 1 where it is not what the results give
+python -m benchmarks.render            write it
+python -m benchmarks.render --check    exit code 1 where it is not what the results give
 """
 
 from __future__ import annotations
@@ -166,10 +166,10 @@ def _ratios(results: dict[str, Any]) -> list[list[object]]:
 def _scaling(results: dict[str, Any]) -> list[list[object]]:
     rows: list[list[object]] = []
     for case in results["scaling"]:
+        walls = [f"{median(run['wall'] for run in case[workers]):.2f} s" for workers in ("one", "two")]
         times = [one["wall"] / two["wall"] for one, two in zip(case["one"], case["two"], strict=True)]
-        rows.append([f"{case['megabytes']:,.0f} MB", f"{median(r['wall'] for r in case['one']):.2f} s",
-                     f"{median(r['wall'] for r in case['two']):.2f} s", f"**{median(times):.2f}** ({_spread(times, 2)})",
-                     "≥ 1.8", _met(median(times) >= 1.8)])  # fmt: skip
+        rows.append([f"{case['megabytes']:,.0f} MB", *walls, f"**{median(times):.2f}** ({_spread(times, 2)})", "≥ 1.8",
+                     _met(median(times) >= 1.8)])  # fmt: skip
     return rows
 
 
@@ -204,8 +204,8 @@ def machine_lines(results: dict[str, Any]) -> list[str]:
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     peers = ", ".join(f"{name} {number}" for name, number in results["peers"].items())
     lines = [
-        f"`{' '.join(results['command'])}`, {results['measured']}, commit {machine['auditor_commit']}, on {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
+        f"`{' '.join(results['command'])}`, {results['measured']}, commit {machine['auditor_commit']}, "
+        f"on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
         f"load {machine['load_at_start'][0]} at the start; CPython {machine['python']}, {packages}."
     ]
     if peers:
@@ -250,8 +250,8 @@ How exact and how fast `auditor scan` is, beside two other tools, and where it f
     python -m benchmarks.throughput                # about half an hour; on a machine that does nothing else
     python -m benchmarks.render                    # this page
 
-They run from a clone, in the environment that `make test` makes, with the project's data (`shared/`) beside the clone. The
-peers are installed by the scripts from PyPI, at a pinned version, each in an environment of its own under
+They run from a clone, in the environment that `make test` makes, with the project's data (`shared/`) beside the
+clone. The peers are installed by the scripts from PyPI, at a pinned version, each in an environment of its own under
 `~/.cache/auditor-benchmarks/`, which also holds the corpora (about 4 GB for the second script) and may be deleted.
 
 Every figure is of the whole command, from the start of the process to its exit, reports included. CPU seconds are the
@@ -259,10 +259,10 @@ kernel's own account of the process (user and system, all threads). A goal is wh
 
 How the peers are run. Both are given the same items and the same records, and their input is made before their clock
 starts. **decon** 0.3 (Ai2; the PyPI package `decontaminate` is bindings to its Rust program) at its defaults, in both
-token modes: `uniseg`, its better one here, and its default `cl100k`; it reads one text a record, so the turns of a chat are
-joined for it. **datacruxai** at its default of 8 words and at 13, the upper end of what it recommends; it takes one shared
-n-gram for contamination and knows no `text` records, so each is given to it as an instruction. Neither has a verdict such
-as `review`.
+token modes: `uniseg`, its better one here, and its default `cl100k`; it reads one text a record, so the turns of a
+chat are joined for it. **datacruxai** at its default of 8 words and at 13, the upper end of what it recommends; it
+takes one shared n-gram for contamination and knows no `text` records, so each is given to it as an instruction.
+Neither has a verdict such as `review`.
 """
 _NOTES = {
     "accuracy": (
@@ -270,20 +270,22 @@ _NOTES = {
         "documentation, so other machines make other corpora from the same seed."
     ),
     "accuracy-development": (
-        "The thresholds of `auditor` were fixed on this corpus: it says how well they fit, not how well they carry over."
+        "The thresholds of `auditor` were fixed on this corpus: it says how well they fit, not how they carry over."
     ),
     "throughput": (
-        "The peers are run on the first part of the same file, where all of it would take minutes. On the shorter input "
+        "The peers are run on the first part of the same file: all of it would take minutes. On the shorter input "
         "`auditor`'s start weighs more, so both comparisons are shown."
     ),
 }
 _READING = """## How to read it
 
-- *found*: rows with any verdict; *contaminated*: rows with at least one match called so; *right item*: rows with a match
-  that names the planted item. `half` (half a question) ought to be `review`. `heavy` (one word in four gone) has no goal.
+- *found*: rows with any verdict; *contaminated*: rows with at least one match called so; *right item*: rows with a
+  match that names the planted item. `half` (half a question) ought to be `review`. `heavy` (one word in four gone)
+  has no goal.
 - What is planted is a yardstick, not the world: copies with known edits. Paraphrases and translations are not in it.
-- A clean row may hold a benchmark item all the same: host texts are real. results/accuracy.json lists every clean row that
-  was flagged, with its reason, under `auditor_wrong` (`planted` is empty); its texts are in the cache's `reading/`.
+- A clean row may hold a benchmark item all the same: host texts are real. results/accuracy.json lists every clean row
+  that was flagged, with its reason, under `auditor_wrong` (`planted` is empty); its texts are in the cache's
+  `reading/`.
 """
 
 

@@ -32,7 +32,9 @@ class Run:
     """MB (10^6 bytes) of resident memory at its highest."""
 
 
-def run(command: Sequence[str], *, log: Path, allowed: Sequence[int] = (0,), env: Mapping[str, str] | None = None) -> Run:
+def run(
+    command: Sequence[str], *, log: Path, allowed: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+) -> Run:
     """Run `command` in the clone with its output in `log`; leave with the log's end where its exit code is not allowed.
 
     Costs are the kernel's own account of the child (wait4), which no polling can miss.
@@ -54,7 +56,9 @@ def run(command: Sequence[str], *, log: Path, allowed: Sequence[int] = (0,), env
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
 
 
-def scan(train: Path, benchmarks: Sequence[str], out: Path, *, more: Sequence[str] = (), cache: Path | None = None) -> Run:
+def scan(
+    train: Path, benchmarks: Sequence[str], out: Path, *, more: Sequence[str] = (), cache: Path | None = None
+) -> Run:
     """`auditor scan` with the ngram detector. Exit codes 0 (clean) and 1 (findings) both mean a complete audit."""
     command = [*AUDITOR, "scan", str(train), "-d", "ngram", "-o", str(out), "--quiet", *more]
     for benchmark in benchmarks:

@@ -1,4 +1,4 @@
-"""Score findings against what was planted, with the yardstick's own scorer, and lay out for reading what it cannot judge."""
+"""Score findings with the yardstick's own scorer, and lay out for reading what no scorer can judge."""
 
 from __future__ import annotations
 
@@ -69,24 +69,29 @@ def wrong_rows(matches: Path, truth: Path) -> list[Wrong]:
             planted[planted_row] = fact
             mine = [m for m in found.get(row, []) if m["item_id"].rsplit("/", 1)[-1] == fact["item_id"]]
             firm = any(m["verdict"] == "contaminated" for m in mine)
-            if not mine or (fact["kind"] == "half") == firm and fact["kind"] != "heavy":
+            right_verdict = fact["kind"] == "heavy" or firm == (fact["kind"] != "half")
+            if not (mine and right_verdict):
                 wrong.append(Wrong(row, f"{fact['kind']} {fact['item_id']}", tuple(found.get(row, []))))
     wrong += [Wrong(row, "", tuple(m)) for row, m in sorted(found.items()) if row not in planted]
     return wrong
 
 
 def write_reading(wrong: Iterable[Wrong], items: Mapping[str, Mapping[str, Any]], out: Path) -> None:
-    """Both texts of every wrong row, as plain text for a person. It quotes the benchmark: it stays out of the results."""
+    """Both texts of every wrong row, as plain text for a person. It quotes the benchmark,
+    so it stays out of the results."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", encoding="utf-8") as page:
         for case in wrong:
-            verdict = "contaminated" if any(m["verdict"] == "contaminated" for m in case.matches) else "review"
-            page.write(f"=== {case.row[0]}:{case.row[1]}  {case.planted or 'CLEAN'}  {verdict if case.matches else 'missed'}\n")
+            firm = any(m["verdict"] == "contaminated" for m in case.matches)
+            verdict = "contaminated" if firm else "review" if case.matches else "missed"
+            page.write(f"=== {case.row[0]}:{case.row[1]}  {case.planted or 'CLEAN'}  {verdict}\n")
             if case.planted:
-                page.write(f"  planted item: {json.dumps(items[case.planted.split(' ', 1)[1]], ensure_ascii=False)}\n")
+                planted = items[case.planted.split(" ", 1)[1]]
+                page.write(f"  planted item: {json.dumps(planted, ensure_ascii=False)}\n")
             for match in case.matches:
-                page.write(f"  {match['item_id']} {match['verdict']} {match['score']:.3f} {match['field']}: {match['reason']}\n")
-                item = items.get(match["item_id"].rsplit("/", 1)[-1], {})
-                page.write(f"    item:   {json.dumps(item or match['item_excerpt'], ensure_ascii=False)}\n")
-                page.write(f"    record: {json.dumps(match['train_excerpt'], ensure_ascii=False)}\n")
+                item = items.get(match["item_id"].rsplit("/", 1)[-1], match["item_excerpt"])
+                page.write(f"  {match['benchmark']} {match['item_id']} {match['verdict']} {match['score']:.3f} ")
+                page.write(f"{match['field']}: {match['reason']}\n")
+                page.write(f"    item:    {json.dumps(item, ensure_ascii=False)}\n")
+                page.write(f"    record:  {json.dumps(match['train_excerpt'], ensure_ascii=False)}\n")
                 page.write(f"    signals: {json.dumps(match['signals'])}\n")
