@@ -98,7 +98,9 @@ def _measure(
     """All tools on one corpus."""
     train, truth = corpus / "train", corpus / "truth.jsonl"
     out = places.cache() / "out" / corpus.name
-    items = [json.loads(line) for line in (corpus / "benchmark.jsonl").read_text(encoding="utf-8").splitlines()]
+    # not splitlines(): it also splits at the line separators that JSON leaves unescaped inside a question
+    with (corpus / "benchmark.jsonl").open(encoding="utf-8") as lines:
+        items = [json.loads(line) for line in lines]
     print(f"{corpus.name}: auditor", file=sys.stderr)
     cost = running.scan(train, [f"planted={corpus / 'benchmark.jsonl'}"], out / "auditor",
                         more=["--workers", str(args.workers)])  # fmt: skip

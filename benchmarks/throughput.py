@@ -6,9 +6,9 @@
 The input is one JSONL file of `../shared/measure/plant.py` (seed 11, 1 GB). A run is the whole process of
 `auditor scan -d ngram`, from start to exit, reports included; its CPU seconds (user and system, all threads) and its
 peak memory are the kernel's own account of it (wait4). In each round the tools take turns on the same input, so that
-a busy moment of the machine hits them alike, and ratios are taken within a round. Each case has one run before that
-is not counted: it compiles, builds the index and brings the input into the file cache. The peers are slower: they,
-and `auditor` once more, run on the first `--peer-megabytes` of the same file.
+a busy moment of the machine hits them alike, and ratios are taken within a round. Before the first round the kernels
+are compiled, the indexes built, and the input read into the file cache. The peers are slower: they, and `auditor`
+once more, run on the first `--peer-megabytes` of the same file.
 
 Peak memory is measured on 200 MB and on twice the file (2 GB: the file, repeated). Start-up is a whole run on one
 record: with an empty cache (everything is compiled, the index is built), and again.
@@ -113,10 +113,11 @@ def _speeds(
         cases += [_own(part, benchmark, work, workers=WORKERS, is_part=True) for benchmark in (GSM8K, FIVE)]
     cases += [_peer(peer, environments[peer.name], part, benchmark, work)
               for benchmark in (GSM8K, FIVE) for peer in tools]  # fmt: skip
+    double = _repeated(corpus, args, work)
+    _warm_up([corpus, double], work)
     runs = take_turns(cases, args.rounds)
     throughput = [case.facts | {"runs": [asdict(run) for run in mine]} for case, mine in zip(cases, runs, strict=True)]
     scaling = [{"megabytes": throughput[0]["megabytes"], "one": throughput[1]["runs"], "two": throughput[0]["runs"]}]
-    double = _repeated(corpus, args, work)
     pair = [_own(double, GSM8K, work, workers=workers) for workers in (WORKERS, 1)]
     two, one = ([asdict(run) for run in mine] for mine in take_turns(pair, args.rounds))
     scaling.append({"megabytes": pair[0].facts["megabytes"], "one": one, "two": two})
@@ -124,15 +125,24 @@ def _speeds(
 
 
 def take_turns(cases: Sequence[Case], rounds: int) -> list[list[Run]]:
-    """The runs of each case over `rounds` rounds in which every case runs once, after one round that is not counted."""
+    """The runs of each case over `rounds` rounds, in each of which every case runs once."""
     runs: list[list[Run]] = [[] for _ in cases]
-    for turn in range(rounds + 1):
+    for turn in range(rounds):
         for case, mine in zip(cases, runs, strict=True):
-            run = case.run()
-            print(f"round {turn} {case.facts} {run}", file=sys.stderr)
-            if turn:
-                mine.append(run)
+            mine.append(case.run())
+            print(f"round {turn + 1} {case.facts} {mine[-1]}", file=sys.stderr)
     return runs
+
+
+def _warm_up(inputs: Sequence[Path], work: Path) -> None:
+    """Compile, build the indexes, and read the input into the file cache, none of which is what is measured here."""
+    tiny = planting.first_bytes(inputs[0], 1, work / f"{inputs[0].parts[-3]}-one-record.jsonl")
+    for _, names, _ in (GSM8K, FIVE):
+        running.scan(tiny, _specs(names), work / "auditor")
+    for path in inputs:
+        with path.open("rb") as content:
+            while content.read(1 << 24):
+                pass
 
 
 def _own(

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from datacruxai import check_contamination, load_dataset
+from datacruxai import check_contamination, load_dataset  # type: ignore[import-not-found]
 
 train, benchmark, out, ngram = sys.argv[1:]
 with Path(benchmark).open(encoding="utf-8") as lines:

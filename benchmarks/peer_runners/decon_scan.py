@@ -2,7 +2,7 @@
 
 import sys
 
-import decon
+import decon  # type: ignore[import-not-found]
 
 train, evals, out, tokenizer, workers = sys.argv[1:]
 decon.detect(
