@@ -115,7 +115,7 @@ def throughput_tables(results: dict[str, Any]) -> list[str]:
         ),
         (
             "Beside the peers, taking turns; ratios of MB per CPU-second within a round:",
-            "peer | benchmark | its input | `auditor`'s input | MB per CPU-second | `auditor` | times | by round | goal | met",
+            "peer | benchmark | its input | our input | its MB per CPU-second | ours | times | by round | goal | met",
             _ratios(results),
         ),
         (
