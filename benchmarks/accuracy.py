@@ -101,13 +101,14 @@ def _measure(
     # not splitlines(): it also splits at the line separators that JSON leaves unescaped inside a question
     with (corpus / "benchmark.jsonl").open(encoding="utf-8") as lines:
         items = [json.loads(line) for line in lines]
+    by_id = {item["id"]: item for item in items}
     print(f"{corpus.name}: auditor", file=sys.stderr)
     cost = running.scan(train, [f"planted={corpus / 'benchmark.jsonl'}"], out / "auditor",
                         more=["--workers", str(args.workers)])  # fmt: skip
     matches = out / "auditor" / "matches.jsonl"
     wrong = scoring.wrong_rows(matches, truth)
     reading = places.cache() / "reading" / f"{corpus.name}.txt"
-    scoring.write_reading(wrong, {item["id"]: item for item in items}, reading)
+    scoring.write_reading(wrong, by_id, reading)
     summary = json.loads((out / "auditor" / "summary.json").read_text(encoding="utf-8"))
     rows = [_row("auditor", scoring.score(matches, truth), cost)]
     for peer in tools:
@@ -118,6 +119,7 @@ def _measure(
         "name": corpus.name, "seed": seed, "megabytes": round(sum(p.stat().st_size for p in train.iterdir()) / 1e6, 1),
         "records": summary["records_read"], "items": len(items), "planted": sum(1 for _ in truth.open("rb")),
         "tools": rows, "auditor_wrong": [case.brief() for case in wrong],
+        "halves_of_several_items": scoring.halves_of_several(truth, by_id),
         "estimated_false_discovery_rate": summary.get("estimated_false_discovery_rate"),
     }  # fmt: skip
 

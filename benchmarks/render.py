@@ -41,7 +41,14 @@ def accuracy_tables(results: dict[str, Any]) -> list[str]:
     """Markdown lines for one file of benchmarks.accuracy."""
     corpora = results["corpora"]
     seeds = ", ".join(str(corpus["seed"]) for corpus in corpora)
-    page = [f"`auditor`, by seed ({seeds}), of 100 planted rows of each kind:", "", *_own_table(corpora), ""]
+    page = [
+        f"`auditor`, by seed ({seeds}), of 100 planted rows of each kind:",
+        "",
+        *_own_table(corpora),
+        "",
+        *_halves(corpora),
+        "",
+    ]
     names = [row["tool"] for row in corpora[0]["tools"]]
     if len(names) > 1:
         total = sum(corpus["planted"] for corpus in corpora) // len(corpora[0]["tools"][0]["kinds"])
@@ -74,6 +81,23 @@ def _own_table(corpora: Sequence[dict[str, Any]]) -> Table:
         met = "yes" if max(numbers) <= goal else "**no**"
         rows.append([f"clean rows called `{verdict}`", _list(numbers), "", "", f"≤ {goal}", met])
     return table(["kind", "found", "`contaminated`", "right item", "goal", "met"], rows)
+
+
+def _halves(corpora: Sequence[dict[str, Any]]) -> list[str]:
+    """What the missed halves are."""
+    shared, missed, both = [], [], []
+    for corpus in corpora:
+        templates = set(corpus["halves_of_several_items"])
+        cases = [case["planted"].split(" ", 1) for case in corpus["auditor_wrong"] if not case["matches"]]
+        lost = {item for kind, item in (case for case in cases if len(case) == 2) if kind == "half"}
+        shared.append(len(templates))
+        missed.append(len(lost))
+        both.append(len(lost & templates))
+    return [
+        f'Of the halves, {_list(shared)} are words that begin several items (such as "For which of these two scenarios '
+        f'does the main character …", which begins hundreds): they tell no item from another. Of the {_list(missed)} '
+        f"halves missed, {_list(both)} are such."
+    ]
 
 
 def _side_by_side(corpora: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:

@@ -79,6 +79,18 @@ def test_rows_to_read_are_the_clean_ones_flagged_and_the_planted_ones_not_found_
     ]  # fmt: skip
 
 
+def test_halves_that_begin_several_items_tell_none_of_them(tmp_path: Path) -> None:
+    questions = {
+        "a": "Which of the following is a bird",
+        "b": "Which of the following is a fish",
+        "c": "Who was the first king",
+    }
+    truth = "".join(json.dumps({"source": "x", "row": 0, "kind": "half", "item_id": item}) + "\n" for item in "ac")
+    (tmp_path / "truth.jsonl").write_text(truth, encoding="utf-8")
+    items = {name: {"question": question} for name, question in questions.items()}
+    assert scoring.halves_of_several(tmp_path / "truth.jsonl", items) == ["a"]
+
+
 def test_without_the_shared_data_the_error_says_what_is_missing(tmp_path: Path) -> None:
     # the scripts as they lie in a clone that has nothing beside it
     clone = tmp_path / "clone"
