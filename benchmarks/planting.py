@@ -4,7 +4,7 @@
 
 writes the development corpus, in the yardstick's format (`../shared/measure/plant.py`, whose arguments these are): the
 same kinds of planting, in the same host texts, with items of ARC-Challenge, TruthfulQA, MBPP, HumanEval, BBH, IFEval
-and MGSM-zh in place of GSM8K's and MMLU's. Thresholds are fixed on this set, so that the yardstick stays unseen.
+and MGSM-zh in place of GSM8K's and MMLU's. Thresholds are fixed on this set, not on the yardstick.
 """
 
 from __future__ import annotations

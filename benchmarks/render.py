@@ -94,9 +94,8 @@ def _halves(corpora: Sequence[dict[str, Any]]) -> list[str]:
         missed.append(len(lost))
         both.append(len(lost & templates))
     return [
-        f'Of the halves, {_list(shared)} are words that begin several items (such as "For which of these two scenarios '
-        f'does the main character …", which begins hundreds): they tell no item from another. Of the {_list(missed)} '
-        f"halves missed, {_list(both)} are such."
+        f"Of the halves, {_list(shared)} are words that begin several items alike (a template): they tell no item from "
+        f"another. Of the {_list(missed)} halves missed, {_list(both)} are such."
     ]
 
 
@@ -302,7 +301,7 @@ Neither has a verdict such as `review`.
 """
 _NOTES = {
     "accuracy": (
-        "No threshold was fixed on these corpora. Host texts come from the measuring machine's Python library and "
+        "Thresholds were fixed on the development set (below), not on these corpora. Host texts come from the measuring machine's Python library and "
         "documentation, so other machines make other corpora from the same seed."
     ),
     "accuracy-development": (
