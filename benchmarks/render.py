@@ -295,14 +295,14 @@ kernel's own account of the process (user and system, all threads). A goal is wh
 How the peers are run. Both are given the same items and the same records, and their input is made before their clock
 starts. **decon** 0.3 (Ai2; the PyPI package `decontaminate` is bindings to its Rust program) at its defaults, in both
 token modes: `uniseg`, its better one here, and its default `cl100k`; it reads one text a record, so the turns of a
-chat are joined for it. **datacruxai** at its default of 8 words and at 13, the upper end of what it recommends; it
-takes one shared n-gram for contamination and knows no `text` records, so each is given to it as an instruction.
-Neither has a verdict such as `review`.
+chat are joined for it; it gives each file to one thread, so CPU seconds are compared, not wall time. **datacruxai**
+at its default of 8 words and at 13, the upper end of what it recommends; it takes one shared n-gram for contamination
+and knows no `text` records, so each is given to it as an instruction. Neither has a verdict such as `review`.
 """
 _NOTES = {
     "accuracy": (
-        "Thresholds were fixed on the development set (below), not on these corpora. Host texts come from the measuring machine's Python library and "
-        "documentation, so other machines make other corpora from the same seed."
+        "Thresholds were fixed on the development set (below), not on these corpora. Host texts come from the "
+        "measuring machine's Python library and documentation, so other machines make other corpora from the same seed."
     ),
     "accuracy-development": (
         "The thresholds of `auditor` were fixed on this corpus: it says how well they fit, not how they carry over."
