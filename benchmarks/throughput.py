@@ -10,6 +10,9 @@ a busy moment of the machine hits them alike, and ratios are taken within a roun
 are compiled and the indexes built; before each run its input is read into the file cache. The peers are slower: they,
 and `auditor` once more, run on the first `--peer-megabytes` of the same file.
 
+Two workers are set against one on the same file and on twice the file, each time beside the cores that the machine had
+to give just then (two busy processes against one): a shared machine gives less than it has.
+
 Peak memory is measured on 200 MB and on twice the file (2 GB: the file, repeated). Start-up is a whole run on one
 record: with an empty cache (everything is compiled, the index is built), and again.
 
@@ -66,7 +69,8 @@ def main() -> None:
         "machine": running.machine(),
         "peers": {peer.package: peer.version for peer in tools},
         "peer_python": peers.python_version(python) if tools else "",
-        **_speeds(corpus, tools, environments, args, work),
+        "throughput": _speeds(corpus, tools, environments, args, work),
+        "scaling": _scaling(corpus, args, work),
         "memory": _memory(corpus, args, work),
         "startup": _startup(corpus, args, work),
     }
@@ -101,13 +105,12 @@ def _specs(names: Sequence[str]) -> list[str]:
 
 def _speeds(
     corpus: Path, tools: Sequence[peers.Peer], environments: dict[str, Path], args: argparse.Namespace, work: Path
-) -> dict[str, Any]:
-    """Throughput of every tool, and one worker against two, all taking turns."""
+) -> list[dict[str, Any]]:
+    """Throughput of every tool, taking turns."""
     part = planting.first_bytes(
         corpus, int(args.peer_megabytes * 1e6), work / f"{corpus.parts[-3]}-part-{args.peer_megabytes:g}.jsonl"
     )
-    cases = [_own(corpus, benchmark, work, workers=workers) for benchmark, workers in
-             ((GSM8K, WORKERS), (GSM8K, 1), (FIVE, WORKERS))]  # fmt: skip
+    cases = [_own(corpus, benchmark, work, workers=WORKERS) for benchmark in (GSM8K, FIVE)]
     if tools:
         # the peers' CPU time is nearly all their own scan's, whatever the number of threads
         cases += [_own(part, benchmark, work, workers=WORKERS, is_part=True) for benchmark in (GSM8K, FIVE)]
@@ -115,13 +118,21 @@ def _speeds(
               for benchmark in (GSM8K, FIVE) for peer in tools]  # fmt: skip
     _warm_up(corpus, work)
     runs = take_turns(cases, args.rounds)
-    throughput = [case.facts | {"runs": [asdict(run) for run in mine]} for case, mine in zip(cases, runs, strict=True)]
-    scaling = [{"megabytes": throughput[0]["megabytes"], "one": throughput[1]["runs"], "two": throughput[0]["runs"]}]
-    double = _repeated(corpus, args, work)
-    pair = [_own(double, GSM8K, work, workers=workers) for workers in (WORKERS, 1)]
-    two, one = ([asdict(run) for run in mine] for mine in take_turns(pair, args.rounds))
-    scaling.append({"megabytes": pair[0].facts["megabytes"], "one": one, "two": two})
-    return {"throughput": throughput, "scaling": scaling}
+    return [case.facts | {"runs": [asdict(run) for run in mine]} for case, mine in zip(cases, runs, strict=True)]
+
+
+def _scaling(corpus: Path, args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    """One worker against two, on the file and on twice the file, and how many cores the machine had to give."""
+    measured = []
+    for train in (corpus, _repeated(corpus, args, work)):
+        one, two = (_own(train, GSM8K, work, workers=workers) for workers in (1, WORKERS))
+        facts: dict[str, Any] = {"megabytes": one.facts["megabytes"], "cores_free": [], "one": [], "two": []}
+        for _ in range(args.rounds):
+            facts["cores_free"].append(running.cores_free())
+            facts["one"].append(asdict(one.run()))
+            facts["two"].append(asdict(two.run()))
+        measured.append(facts)
+    return measured
 
 
 def take_turns(cases: Sequence[Case], rounds: int) -> list[list[Run]]:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.planting import first_bytes
 from benchmarks.render import throughput_tables
-from benchmarks.running import Run, machine, run
+from benchmarks.running import Run, cores_free, machine, run
 from benchmarks.throughput import Case, take_turns
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_tables_take_medians_and_ratios_within_a_round() -> None:
             {"tool": "decon", "benchmark": "GSM8K", "workers": 2, "beside_workers": 2, "megabytes": 100.0,
              "slice": True, "runs": [cost(10, 5), cost(10, 5), cost(40, 30)]},
         ],
-        "scaling": [{"megabytes": 1000.0, "one": [cost(10, 10)], "two": [cost(10, 6)]}],
+        "scaling": [{"megabytes": 1000.0, "cores_free": [1.7], "one": [cost(10, 10)], "two": [cost(10, 6)]}],
         "memory": [{"megabytes": 2000.0, "benchmark": "GSM8K", "runs": [cost(1, 1, 401.0)]}],
         "startup": [{"what": "later run", "goal": 2, "runs": [cost(1, 1.5), cost(1, 3), cost(1, 1.0)]}],
     }  # fmt: skip
@@ -84,6 +84,10 @@ def test_tables_take_medians_and_ratios_within_a_round() -> None:
     assert "| auditor | 1,000 MB | GSM8K | 2 | **100.0** (50.0-125.0) | 166.7 | 100 | 3 | ≥ 100 | yes |" in tables
     assert "| decon | GSM8K | 100 MB | 100 MB | 10.0 | 50.0 | **5.0** | 5.0 · 5.0 · 10.0 |  |  |" in tables
     assert "| decon | GSM8K | 100 MB | 1,000 MB | 10.0 | 100.0 | **12.5** | 12.5 · 10.0 · 20.0 | ≥ 9 | yes |" in tables
-    assert "| 1,000 MB | 10.00 s | 6.00 s | **1.67** (1.67) | ≥ 1.8 | **no** |" in tables
+    assert "| 1,000 MB | 10.00 s | 6.00 s | **1.67** (1.67) | 1.70 | ≥ 1.8 | **no** |" in tables
     assert "| 2,000 MB, GSM8K | 401 | ≤ 400 | **no** |" in tables
     assert "| later run | **1.50** | 1.50 · 3.00 · 1.00 | ≤ 2 | yes |" in tables
+
+
+def test_free_cores_are_told_from_busy_ones() -> None:
+    assert 0.5 < cores_free() < 3
