@@ -166,13 +166,20 @@ class Scanner:
         for number, groups in sorted(proposals.groups.items()):
             piece = payload.pieces[number]
             fields = [TextField(piece.field, piece.role, piece.text)]
-            for match, is_decoy in self._matches(block.source, piece.row, fields, groups):
+            found = self._matches(block.source, piece.row, fields, groups, every=payload.by_line)
+            for match, is_decoy in found:
                 yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
 
     def _matches(
-        self, source: str, row: int, fields: Sequence[TextField], groups: Mapping[int, Sequence[str]]
+        self,
+        source: str,
+        row: int,
+        fields: Sequence[TextField],
+        groups: Mapping[int, Sequence[str]],
+        *,
+        every: bool = False,
     ) -> Iterator[Found]:
-        for judgement in self._verifier.judge([writable(field) for field in fields], sorted(groups)):
+        for judgement in self._verifier.judge([writable(field) for field in fields], sorted(groups), every=every):
             for detector in sorted(groups[judgement.group]):
                 yield self._verifier.match(judgement, detector, source, row), judgement.is_decoy
 

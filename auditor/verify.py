@@ -12,6 +12,7 @@ from rapidfuzz.distance import LCSseq
 
 from auditor.index import Tokens, tokens_of
 from auditor.kernels.align import best_region
+from auditor.kernels.arrays import frozen
 from auditor.kernels.build import gram_numbers
 from auditor.types import Match, Verdict
 from auditor.verdict import Decision, Signals, decide
@@ -78,6 +79,8 @@ class Judgement:
     """Number of its group."""
     is_decoy: bool
     field: TextField
+    tokens: tuple[int, int]
+    """Tokens of the field's text."""
     region: tuple[int, int]
     """Characters of the field's text."""
     item_region: tuple[int, int]
@@ -95,35 +98,34 @@ class Verifier:
         self._config = config
         self._item_text = functools.lru_cache(maxsize=4096)(self._read_item)
 
-    def judge(self, fields: Sequence[TextField], groups: Sequence[int]) -> list[Judgement]:
-        """What is worth showing of the item groups in a record's fields, in the order of the items."""
+    def judge(self, fields: Sequence[TextField], groups: Sequence[int], *, every: bool = False) -> list[Judgement]:
+        """What is worth showing of the item groups in a record's fields, in the order of the items.
+
+        With `every`, an item is shown in each place where it stands, not only in the best: for a text whose lines are
+        records of their own.
+        """
         tokens = [tokens_of(field.text) for field in fields]
         found: list[Judgement] = []
         for group in groups:
-            found += self._judge_group(fields, tokens, group)
+            judged = self._judge_group(fields, tokens, group)
+            found += judged
+            left = list(tokens)
+            while every and judged:
+                position, (begin, end) = fields.index(judged[0].field), judged[0].tokens
+                left[position] = _without(left[position], begin, end)
+                judged = self._judge_group(fields, left, group)
+                found += judged
         return _without_explained(sorted(found, key=lambda j: j.item))
 
     def _judge_group(self, fields: Sequence[TextField], tokens: list[Tokens], group: int) -> list[Judgement]:
-        hashes, word_numbers = self._index.group_tokens(group)
-        if not len(hashes):
+        place = self._best_place(tokens, group)
+        if place is None:
             return []
-        weights = self._weights.word[word_numbers]
-        covered = np.zeros(len(hashes), np.uint8)
-        scratch = np.zeros(len(hashes), np.int32)
-        min_run = min(self._config.min_run, len(hashes))
-        width = len(hashes) + max(EDGE, int(len(hashes) * self._config.region_slack))
-        best = (0.0, 0, 0, 0)
-        for position, text in enumerate(tokens):
-            begin, end, weight = best_region(text.hashes, hashes, weights, min_run, width, covered, scratch)
-            if weight > best[0]:
-                best = (float(weight), position, int(begin), int(end))
-        if best[0] == 0.0:
-            return []
-        _, position, begin, end = best
+        position, begin, end, covered = place
         text = tokens[position]
-        begin, end, _ = best_region(text.hashes, hashes, weights, min_run, width, covered, scratch)
         first = self._item_text(int(self._index.group(group)[0]))
-        begin, end, covered, changed, run = _align(text, (int(begin), int(end)), first.question, covered)
+        begin, end, covered, changed, run = _align(text, (begin, end), first.question, covered)
+        weights = self._weights.word[self._index.group_tokens(group)[1]]
         judgements = []
         for number in self._index.group(group):
             item = self._item_text(int(number))
@@ -137,6 +139,7 @@ class Verifier:
                         group=group,
                         is_decoy=self._index.is_decoy(int(number)),
                         field=fields[position],
+                        tokens=(begin, end),
                         region=text.char_span(begin, end),
                         item_region=item.question.char_span(int(where[0]), int(where[-1]) + 1),
                         signals=signals,
@@ -144,6 +147,24 @@ class Verifier:
                     )
                 )
         return _best_supported(judgements)
+
+    def _best_place(self, tokens: list[Tokens], group: int) -> tuple[int, int, int, NDArray[np.uint8]] | None:
+        """The field, and the region [begin, end) of its tokens, that covers most of a group's question, and what of the
+        question it covers; None where there is nothing of it."""
+        hashes, word_numbers = self._index.group_tokens(group)
+        if not len(hashes):
+            return None
+        weights = self._weights.word[word_numbers]
+        scratch = np.zeros(len(hashes), np.int32)
+        min_run = min(self._config.min_run, len(hashes))
+        width = len(hashes) + max(EDGE, int(len(hashes) * self._config.region_slack))
+        best_weight, best = 0.0, None
+        for position, text in enumerate(tokens):
+            covered = np.zeros(len(hashes), np.uint8)
+            begin, end, weight = best_region(text.hashes, hashes, weights, min_run, width, covered, scratch)
+            if weight > best_weight:
+                best_weight, best = float(weight), (position, int(begin), int(end), covered)
+        return best
 
     def _signals(
         self, item: ItemText, group: int, weights: NDArray[np.float32], covered: NDArray[np.uint8],
@@ -246,6 +267,13 @@ class Verifier:
             reason=decision.reason,
             signals={"kind": decision.kind, **s.to_json()},
         )
+
+
+def _without(text: Tokens, begin: int, end: int) -> Tokens:
+    """The tokens of a text, with those in [begin, end) made into none that an item has."""
+    hashes = text.hashes.copy()
+    hashes[begin:end] = 0
+    return Tokens(frozen(hashes), text.starts, text.ends, text.data)
 
 
 def excerpt(text: str, span: tuple[int, int], limit: int) -> str:
