@@ -130,6 +130,7 @@ class ScanConfig:
             raise InputError(f"ngram_size must be from 2 to 32, not {self.ngram_size}")
         for name in (
             "candidate_share",
+            "sketch_share",
             "contaminated_containment",
             "supported_containment",
             "review_containment",
@@ -148,6 +149,8 @@ class ScanConfig:
             # NaN above all: every comparison with it is false, and nothing would be contaminated
             if isinstance(value, int | float) and not 0 <= value < float("inf"):
                 raise InputError(f"{field.name} must be a number of at least 0, not {value}")
+        if self.sketch_rows != 3 or self.sketch_permutations < 3:
+            raise InputError("sketches have bands of three hash values, and one band at the least")
         for name in ("min_run", "max_document_frequency", "excerpt_chars"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from auditor.index import BenchmarkIndex, Weights
 
 BITS_PER_KEY = 16
+RARE_SHARE = 0.6
+"""Share of the weight of a word seen nowhere from which a word is a shingle in any case."""
 
 
 def sketch_table(index: BenchmarkIndex, weights: Weights, config: ScanConfig) -> SketchTable:
@@ -66,7 +68,9 @@ def _shingles(
     tokens, start = arrays["tokens"], arrays["token_start"]
     alone = arrays["token_alone"]
     owner = np.repeat(np.arange(index.group_count), np.diff(start))
-    rare = (weights.word[arrays["token_word"]] >= config.sketch_word_weight) & ~alone
+    # of a few hundred texts none can tell that a word is rarer than one in a few hundred
+    least = min(config.sketch_word_weight, RARE_SHARE * weights.unknown_word)
+    rare = (weights.word[arrays["token_word"]] >= least) & ~alone
     joined = (
         np.flatnonzero(alone[:-1] & alone[1:] & (owner[:-1] == owner[1:])) if len(tokens) else np.zeros(0, np.int64)
     )
