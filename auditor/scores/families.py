@@ -152,9 +152,7 @@ def assign_families(
         hashes: hash of the weights, "" where not told.
         scores: (n, benchmarks) in [0, 1], NaN where missing.
     """
-    parents = {
-        m.lower(): b.lower() for m, b in zip(models, base_models, strict=True) if b and b.lower() != m.lower()
-    }
+    parents = {m.lower(): b.lower() for m, b in zip(models, base_models, strict=True) if b and b.lower() != m.lower()}
     names: list[str] = []
     rules: list[str] = []
     for model, base, column in zip(models, base_models, columns, strict=True):
@@ -169,9 +167,7 @@ def assign_families(
     _join_copies(names, rules, [h or None for h in hashes])
     complete = np.isfinite(scores).sum(axis=1) >= 3
     rounded = np.round(np.nan_to_num(scores, nan=-1.0), 6)
-    _join_copies(
-        names, rules, [row.tobytes() if good else None for row, good in zip(rounded, complete, strict=True)]
-    )
+    _join_copies(names, rules, [row.tobytes() if good else None for row, good in zip(rounded, complete, strict=True)])
     labels, codes, counts = np.unique(np.array(names, dtype=object), return_inverse=True, return_counts=True)
     rules = ["alone" if counts[c] == 1 and r == "name" else r for c, r in zip(codes, rules, strict=True)]
     return Families(codes.astype(np.int64), tuple(str(label) for label in labels), tuple(rules))
