@@ -7,6 +7,7 @@
     │   ├── SourceError           2   a training source that cannot be opened at all
     │   ├── NoRecordsError        2   every source was read and there was nothing in them
     │   └── IndexVersionError     2   an index or a run directory made by another version
+    ├── FetchError                2   a benchmark that cannot be fetched, or whose cached copy is damaged
     ├── MissingExtraError         2   an optional dependency is not installed
     ├── OutputError               2   the output directory cannot be written
     └── IncompleteAuditError      3   the audit ran, but not over everything it was asked to read
@@ -45,6 +46,10 @@ class NoRecordsError(InputError):
 
 class IndexVersionError(InputError):
     """A saved index or run directory that another version of the format wrote."""
+
+
+class FetchError(AuditorError):
+    """A benchmark that cannot be fetched from the hub, or whose copy in the cache is damaged."""
 
 
 class MissingExtraError(AuditorError):

@@ -184,3 +184,19 @@ class Finding:
             "next_steps": list(self.next_steps),
             "fingerprint": self.fingerprint,
         }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Finding:
+        """The inverse of `to_json`. Raises KeyError or TypeError where the object is not one of ours."""
+        return cls(
+            rule_id=row["rule_id"],
+            severity=row["severity"],
+            verdict=row["verdict"],
+            subject=row["subject"],
+            title=row["title"],
+            message=row["message"],
+            evidence=row["evidence"],
+            innocent_explanations=tuple(row["innocent_explanations"]),
+            next_steps=tuple(row["next_steps"]),
+            fingerprint=row["fingerprint"],
+        )

@@ -1,1 +1,1 @@
-"""."""
+"""Engines feed blocks to the scanner; each gives the same results, whatever its workers."""

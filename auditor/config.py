@@ -1,0 +1,94 @@
+"""Every threshold of a scan in one place, with its reason. Results carry the config that made them.
+
+The numbers were set on corpora that plant the items of ARC-Challenge, TruthfulQA, HumanEval and MBPP, with other seeds than
+the ones that `benchmarks/` reports on (`benchmarks/planted.py --development`), and then left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from auditor.errors import InputError
+
+DETECTORS = ("ngram",)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanConfig:
+    """How a scan finds and judges. Weights are in nats: a token in a share p of all texts weighs -log p.
+
+    Raises InputError where a value is out of its range.
+    """
+
+    detectors: tuple[str, ...] = ("ngram",)
+    """Which detectors run."""
+
+    # The candidate pass
+    ngram_size: int = 5
+    """Tokens in an n-gram of the candidate pass. Five survive an edit in every sixth word, and are rare enough that one
+    text in ten thousand becomes a candidate by chance; eight would lose every question of seven words."""
+    max_document_frequency: int = 64
+    """An n-gram in more items than this is boilerplate of its benchmark, and names none of them."""
+    candidate_share: float = 0.12
+    """Share of an item's n-gram weight that a record must hold to be looked at closely. A third of an item, edited in
+    every twelfth word, still holds it."""
+    candidate_grams: float = 8.0
+    """No item needs more n-grams than this, so that the question of a long passage is found without the passage."""
+    learn_bytes: int = 16 << 20
+    """Bytes of the corpus that word and n-gram frequencies are learnt from: some 10,000 records, 2 % of a gigabyte."""
+
+    # The verifier
+    min_run: int = 3
+    """Fewest tokens in a row that count as covered, wherever in the region they stand; two are often chance."""
+    region_slack: float = 0.5
+    """How much longer than the item its region may be: room for edits, labels and line noise."""
+    contaminated_containment: float = 0.75
+    """Weighted share of the question that must stand in one region. An edit in every twelfth word leaves 0.9, in every
+    sixth about 0.8; the same template with other words stays under 0.7."""
+    supported_containment: float = 0.55
+    """The same where the answer or the options stand beside it."""
+    review_containment: float = 0.30
+    """From this share on a person should look: a third to a half of a question, in one place."""
+    ask_containment: float = 0.5
+    """Share of the question's last sentence that must be there: a shared passage without what is asked is no item."""
+    contaminated_weight: float = 38.0
+    """Nats that a question must carry to be recognised by itself: about eight content words. Below it ("Which of the
+    following is true?") the answer or the options have to be there too."""
+    supported_weight: float = 24.0
+    """Nats of question, answer and options together that a short item must carry."""
+    review_weight: float = 30.0
+    """Nats that a part of an item must carry to be shown to a person."""
+    review_run: int = 6
+    """Tokens in a row that a part of an item must have to be shown: scattered phrases are the style of a field."""
+    answer_reach: int = 48
+    """Tokens after the question within which its answer counts as standing beside it, besides the options' own."""
+
+    # Output
+    excerpt_chars: int = 400
+    """Characters of an excerpt: enough to judge by, too few to leak a long item again."""
+
+    def __post_init__(self) -> None:
+        unknown = set(self.detectors) - set(DETECTORS)
+        if unknown or not self.detectors:
+            raise InputError(
+                f"unknown detector: {', '.join(sorted(unknown)) or '(none)'}; there are: {', '.join(DETECTORS)}"
+            )
+        if not 2 <= self.ngram_size <= 32:
+            raise InputError(f"ngram_size must be from 2 to 32, not {self.ngram_size}")
+        for name in (
+            "candidate_share",
+            "contaminated_containment",
+            "supported_containment",
+            "review_containment",
+            "ask_containment",
+        ):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise InputError(f"{name} must be above 0 and at most 1, not {value}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The values by name, for `summary.json`."""
+        return {
+            f.name: list(value) if isinstance(value := getattr(self, f.name), tuple) else value for f in fields(self)
+        }

@@ -1,0 +1,159 @@
+"""The `local` engine: all cores of this machine, by threads over kernels that release the GIL.
+
+A worker takes a stream, reads its next block (that is where files are read and decompressed), hands the stream back and
+scans the block. One file is so read by one worker at a time and scanned by all of them, and a hundred are read side by side.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from auditor.errors import AuditorError
+from auditor.sources import open_source
+from auditor.types import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditor.scanner import BlockResult, Scanner
+    from auditor.sources import BlockStream, ReadOptions, Source
+    from auditor.sources.blocks import Block
+
+
+def default_workers() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class LocalEngine:
+    """Scans sources with threads.
+
+    Args:
+        sources: what to read, in order.
+        scanner: what every block is given to.
+        options: how to read.
+        workers: threads.
+        is_done: says of (source name, block number) whether its result is known from an interrupted run.
+        on_block: called with each result, from any worker, one at a time.
+        on_source: called when a source came to its end, with its digest, or the skip that says why it could not be opened.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], scanner: Scanner, options: ReadOptions, *, workers: int,
+        is_done: Callable[[str, int], bool], on_block: Callable[[BlockResult], None],
+        on_source: Callable[[Source, str, Skip | None], None],
+    ) -> None:  # fmt: skip
+        self._scanner = scanner
+        self._options = options
+        self._is_done = is_done
+        self._on_block = on_block
+        self._on_source = on_source
+        self._pending = deque(sources)
+        self._free: deque[tuple[Source, BlockStream]] = deque()
+        self._busy = 0
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+
+    def run(self, tick: Callable[[], None], interval: float = 0.1) -> None:
+        """Scan everything; `tick` is called every `interval` seconds from this thread.
+
+        Whatever ends it early (an error in a worker, KeyboardInterrupt) is raised once the workers have stopped; each
+        finishes the block that it has.
+        """
+        for thread in self._threads:
+            thread.start()
+        try:
+            for thread in self._threads:
+                while thread.is_alive():
+                    thread.join(interval)
+                    tick()
+        except BaseException:
+            self._halt()
+            raise
+        self._close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _halt(self) -> None:
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._close()
+
+    def _close(self) -> None:
+        for _, stream in self._free:
+            stream.close()
+        self._free.clear()
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set() and (taken := self._take()) is not None:
+                source, stream = taken
+                block = self._read(source, stream)
+                if block is not None and not self._is_done(block.source, block.index):
+                    result = self._scanner(block)
+                    with self._changed:
+                        self._on_block(result)
+        except BaseException as error:
+            # a worker that died must end the run: a part that nobody scanned would look clean
+            self._failure = self._failure or error
+            self._stop.set()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[Source, BlockStream] | None:
+        """A stream that nobody reads from, opening the next source where there is none; None when all are done."""
+        with self._changed:
+            while not self._stop.is_set():
+                if self._free:
+                    self._busy += 1
+                    return self._free.popleft()
+                if self._pending:
+                    self._busy += 1
+                    source = self._pending.popleft()
+                    break
+                if not self._busy:
+                    return None
+                self._changed.wait(1.0)
+            else:
+                return None
+        try:
+            return source, open_source(source, self._options)
+        except AuditorError as error:
+            self._hand_back(None)
+            with self._changed:
+                self._on_source(source, "", Skip(source.name, "unreadable", detail=str(error)))
+            return self._take()
+
+    def _read(self, source: Source, stream: BlockStream) -> Block | None:
+        """The stream's next block; None at its end. The stream is free for others when this returns."""
+        try:
+            block = next(stream)
+        except StopIteration:
+            digest = stream.digest()
+            stream.close()
+            with self._changed:
+                self._on_source(source, digest, None)
+            self._hand_back(None)
+            return None
+        except BaseException:
+            stream.close()
+            self._hand_back(None)
+            raise
+        self._hand_back((source, stream))
+        return block
+
+    def _hand_back(self, stream: tuple[Source, BlockStream] | None) -> None:
+        with self._changed:
+            self._busy -= 1
+            if stream is not None:
+                # to the front: a file that was begun is finished before others are opened
+                self._free.appendleft(stream)
+            self._changed.notify_all()

@@ -1,0 +1,243 @@
+"""What a scan gives back: matches, findings, and a summary; and how they are written and judged again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import TYPE_CHECKING, Any
+
+from auditor import __version__
+from auditor.findings import merge_matches
+from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
+from auditor.report.markdown import render_scan_report
+from auditor.scanner import first_of_each
+from auditor.types import Verdict
+from auditor.verdict import Signals, decide
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from auditor.config import ScanConfig
+    from auditor.index import BenchmarkIndex, Weights
+    from auditor.scanner import BlockResult
+    from auditor.types import Finding, Match, Skip
+
+BENIGN_SKIPS = frozenset({"not_data", "hidden", "duplicate"})
+"""Reasons of skips that leave nothing unread that was asked for."""
+
+
+@dataclass(slots=True)
+class SourceTally:
+    """What was read of one source."""
+
+    records_read: int = 0
+    records_skipped: int = 0
+    bytes_read: int = 0
+    digest: str = ""
+    complete: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """Adds up results of blocks, in whatever order they come."""
+
+    sources: dict[str, SourceTally] = field(default_factory=dict)
+    matches: list[Match] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    skips: list[Skip] = field(default_factory=list)
+    blank_lines: int = 0
+
+    def add(self, result: BlockResult) -> None:
+        """Add the result of a block."""
+        source = self.sources.setdefault(result.source, SourceTally())
+        source.records_read += result.records_read
+        source.records_skipped += sum(result.records_skipped.values())
+        source.bytes_read += result.bytes_read
+        self.matches += result.matches
+        self.blank_lines += result.blank_lines
+        self.skipped.update(result.records_skipped)
+        self._remember(result.skips)
+
+    def skip(self, skip: Skip) -> None:
+        """Add a skip of a whole source, or of what is in a directory beside them."""
+        self.skipped[skip.reason] += 1
+        self._remember([skip])
+
+    def _remember(self, skips: Iterable[Skip]) -> None:
+        self.skips += skips
+        if len(self.skips) > 10_000:
+            self.skips = list(first_of_each(sorted(self.skips, key=skip_order)))
+
+    @property
+    def records_read(self) -> int:
+        """Records that were scanned."""
+        return sum(source.records_read for source in self.sources.values())
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the sources, as they are stored."""
+        return sum(source.bytes_read for source in self.sources.values())
+
+    def unique_matches(self) -> tuple[Match, ...]:
+        """The matches in order, one for each record, item and detector: overlapping pieces find some twice."""
+        best: dict[tuple[Any, ...], Match] = {}
+        for match in sorted(self.matches, key=match_order):
+            key = (match.source, match.row, match.benchmark, match.split, match.item_id, match.detector)
+            if key not in best or _rank(match) > _rank(best[key]):
+                best[key] = match
+        return tuple(sorted(best.values(), key=match_order))
+
+
+def skip_order(skip: Skip) -> tuple[Any, ...]:
+    """Skips by reason, source and row."""
+    return (skip.reason, skip.source, -1 if skip.row is None else skip.row, skip.detail)
+
+
+def _rank(match: Match) -> tuple[bool, float]:
+    return match.verdict is Verdict.CONTAMINATED, match.score
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """A finished scan.
+
+    `matches` holds what is worth showing; `summary` is what `summary.json` says (see `auditor.report.markdown` for keys).
+    """
+
+    matches: tuple[Match, ...]
+    summary: Mapping[str, Any]
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Matches merged into what a person acts on, worst first."""
+        return merge_matches(self.matches)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was read."""
+        return bool(self.summary["complete"])
+
+    def judged_by(self, config: ScanConfig) -> ScanResult:
+        """The same scan under other verdict thresholds, without reading the training set again.
+
+        Only stricter thresholds give just what a new scan would: what was not worth showing was not kept.
+        """
+        judged = []
+        for match in self.matches:
+            decision = decide(Signals.from_json(match.signals), config)
+            if decision.verdict is not None:
+                signals = {**match.signals, "kind": decision.kind}
+                judged.append(replace(match, verdict=decision.verdict, reason=decision.reason, signals=signals))
+        summary = {**self.summary, "config": config.to_json()}
+        summary["benchmarks"] = {
+            name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
+        }
+        return ScanResult(tuple(judged), summary)
+
+    def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
+        """Write `matches.jsonl`, `findings.json`, `summary.json` and `report.md`.
+
+        Raises OutputError where that cannot be done.
+        """
+        out = make_directory(directory)
+        write_matches(out / "matches.jsonl", self.matches)
+        write_findings(out / "findings.json", self.findings, command="scan")
+        write_text(out / "report.md", render_scan_report(self.summary, self.findings, full_text=full_text))
+        # last: a directory with a summary is a finished one
+        write_summary(out / "summary.json", self.summary)
+
+
+def counts(matches: Iterable[Match], benchmark: str) -> dict[str, int]:
+    """Items and records of a benchmark that matches call contaminated, and those they only ask to be reviewed."""
+    chosen = [m for m in matches if m.benchmark == benchmark]
+    items = {v: {(m.split, m.item_id) for m in chosen if m.verdict is v} for v in Verdict}
+    records = {v: {(m.source, m.row) for m in chosen if m.verdict is v} for v in Verdict}
+    return {
+        "contaminated_items": len(items[Verdict.CONTAMINATED]),
+        "review_items": len(items[Verdict.REVIEW] - items[Verdict.CONTAMINATED]),
+        "contaminated_records": len(records[Verdict.CONTAMINATED]),
+        "review_records": len(records[Verdict.REVIEW] - records[Verdict.CONTAMINATED]),
+    }
+
+
+def summarise(
+    tally: Tally, matches: tuple[Match, ...], index: BenchmarkIndex, weights: Weights, config: ScanConfig, *,
+    interrupted: bool, seconds: float, command: list[str], reading: Mapping[str, Any], learnt_records: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The summary of a run, in a fixed order of keys; `seconds` is all in it that the clock has a part in."""
+    unread = {r: n for r, n in tally.skipped.items() if r not in BENIGN_SKIPS}
+    common = int(weights.groups_without_grams.sum())
+    return {
+        "complete": not interrupted and not unread,
+        "interrupted": interrupted,
+        "records_read": tally.records_read,
+        "records_skipped": dict(sorted(tally.skipped.items())),
+        "blank_lines": tally.blank_lines,
+        "skip_examples": [
+            {"source": s.source, "row": s.row, "reason": s.reason, "detail": s.detail}
+            for s in first_of_each(sorted(tally.skips, key=skip_order))
+        ],
+        "bytes_read": tally.bytes_read,
+        "benchmarks": {
+            info.name: {
+                "items": info.items,
+                "items_indexed": info.items - sum(info.not_indexed.values()),
+                "items_not_indexed": info.not_indexed,
+                "rows_without_item": info.skipped,
+                **counts(matches, info.name),
+                "warnings": [*info.warnings, *_warnings(info.name, info.items, info.not_indexed)],
+                "source": info.source,
+                "revision": info.revision,
+                "licence": info.licence,
+                "sha256": info.sha256,
+            }
+            for info in index.benchmarks
+        },
+        "sources": [
+            {
+                "source": name, "records_read": s.records_read, "records_skipped": s.records_skipped,
+                "bytes": s.bytes_read, "xxh3_128": s.digest, "complete": s.complete,
+            }
+            for name, s in sorted(tally.sources.items())
+        ],
+        "inputs": {
+            **{name: f"xxh3_128:{s.digest}" for name, s in sorted(tally.sources.items()) if s.digest},
+            **{f"benchmark {info.name}": f"sha256:{info.sha256}" for info in index.benchmarks},
+        },
+        "boilerplate": {
+            "records_learnt_from": learnt_records,
+            "ngrams": int(len(weights.table.weight)),
+            "ngrams_everywhere": weights.boilerplate_grams,
+            "questions_of_boilerplate_only": common,
+        },
+        "estimated_false_discovery_rate": None,
+        "config": config.to_json(),
+        "reading": dict(reading),
+        "versions": versions(),
+        "command": command,
+        "seconds": round(seconds, 3),
+    }  # fmt: skip
+
+
+def _warnings(name: str, items: int, not_indexed: Mapping[str, int]) -> list[str]:
+    lost = sum(not_indexed.values())
+    if lost == items:
+        return [f"no item of {name} can be looked for: all {items} are too short to be told from other text"]
+    if lost:
+        return [f"{lost} of {items} items of {name} are too short to be told from other text, and are not looked for"]
+    return []
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of what its results rest on."""
+    found = {"auditor": __version__, "python": python_version()}
+    for package in ("numpy", "numba", "rapidfuzz", "pyarrow", "orjson"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,242 @@
+"""The scanner: one block in, its matches and skips out. Every engine runs this and nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from auditor.detectors import ngram
+from auditor.kernels import seeds
+from auditor.sources import KNOWN_KEYS, ReadOptions, TextField, has_text, text_fields
+from auditor.sources.blocks import Block, Columns, JsonLines, Piece, TextPieces
+from auditor.types import Match, Skip
+from auditor.verify import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from auditor.config import ScanConfig
+    from auditor.index import BenchmarkIndex, Weights
+    from auditor.verify import Judgement
+
+EXAMPLES = 20
+"""Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """What a scan found in one block."""
+
+    source: str
+    index: int
+    """The block's place in its source."""
+    records_read: int
+    records_skipped: Mapping[str, int]
+    """By reason."""
+    blank_lines: int
+    bytes_read: int
+    matches: tuple[Match, ...]
+    skips: tuple[Skip, ...]
+    """The first skips of each reason, by row."""
+
+
+class Scanner:
+    """Finds the items of an index in blocks of records. Immutable; safe to call from any number of threads."""
+
+    def __init__(self, index: BenchmarkIndex, weights: Weights, config: ScanConfig, options: ReadOptions) -> None:
+        self._weights = weights
+        self._options = options
+        self._verifier = Verifier(index, weights, config)
+        self._pass = ngram.CandidatePass(known_keys(options))
+        self._frequencies = frequencies_for(index)
+        self._local = threading.local()
+
+    def __call__(self, block: Block) -> BlockResult:
+        """Scan one block."""
+        skipped: Counter[str] = Counter()
+        skips = list(block.skips)
+        for skip in block.skips:
+            skipped[skip.reason] += 1
+        payload = block.payload
+        blank = 0
+        if isinstance(payload, JsonLines):
+            proposals = self._pass.lines(payload.data, self._workspace(), self._frequencies)
+            found = self._lines(block, payload, proposals)
+            blank = proposals.blank
+            for keys, (count, row) in sorted(proposals.keys.items()):
+                if not has_text(key_names(keys, self._options), self._options):
+                    skipped["no_text_field"] += count
+                    skips.append(Skip(block.source, "no_text_field", block.first_row + row))
+            for row, reason in proposals.broken:
+                skipped[reason] += 1
+                skips.append(Skip(block.source, reason, block.first_row + row))
+        elif isinstance(payload, Columns):
+            found = self._columns(block, payload, skipped, skips)
+        else:
+            found = self._pieces(block, payload)
+        matches = tuple(found)
+        lost = sum(skipped.values()) - sum(skip.row is None for skip in block.skips)
+        return BlockResult(
+            source=block.source,
+            index=block.index,
+            records_read=max(0, block.rows - blank - lost),
+            records_skipped=dict(sorted(skipped.items())),
+            blank_lines=blank,
+            bytes_read=block.bytes_read,
+            matches=matches,
+            skips=first_of_each(skips),
+        )
+
+    def _workspace(self) -> ngram.Workspace:
+        if not hasattr(self._local, "workspace"):
+            self._local.workspace = ngram.Workspace(self._weights.table)
+        workspace: ngram.Workspace = self._local.workspace
+        return workspace
+
+    def _lines(self, block: Block, payload: JsonLines, proposals: ngram.Proposals) -> Iterator[Match]:
+        for row, groups in sorted(proposals.groups.items()):
+            begin, end = proposals.places[row]
+            record = parse(payload.data[begin:end].tobytes())
+            yield from self._matches(block.source, block.first_row + row, text_fields(record, self._options), groups)
+
+    def _columns(self, block: Block, payload: Columns, skipped: Counter[str], skips: list[Skip]) -> Iterator[Match]:
+        from auditor.sources.columns import record_at
+
+        data, starts, ends, rows = leaf_bytes(payload, self._options)
+        lost = {skip.row for skip in block.skips}
+        silent = np.setdiff1d(np.arange(block.rows), rows) + block.first_row
+        empty = [int(row) for row in silent if int(row) not in lost]
+        if empty:
+            skipped["no_text_field"] += len(empty)
+            skips += [Skip(block.source, "no_text_field", row) for row in empty[:EXAMPLES]]
+        proposals = self._pass.texts(data, starts, ends, rows, self._workspace(), self._frequencies)
+        for row, reason in proposals.broken:
+            skipped[reason] += 1
+            skips.append(Skip(block.source, reason, block.first_row + row))
+        broken = {row for row, _ in proposals.broken}
+        return (
+            match
+            for row, groups in sorted(proposals.groups.items())
+            if row not in broken
+            for match in self._matches(
+                block.source, block.first_row + row, text_fields(record_at(payload.batch, row), self._options), groups
+            )
+        )
+
+    def _pieces(self, block: Block, payload: TextPieces) -> Iterator[Match]:
+        texts = [piece.text.encode("utf-8", "replace") for piece in payload.pieces]
+        bounds = np.concatenate([[0], np.cumsum([len(t) for t in texts])]).astype(np.int64)
+        data = np.frombuffer(b"".join(texts), np.uint8)
+        order = np.arange(len(texts), dtype=np.int64)
+        proposals = self._pass.texts(data, bounds[:-1], bounds[1:], order, self._workspace(), self._frequencies)
+        for number, groups in sorted(proposals.groups.items()):
+            piece = payload.pieces[number]
+            fields = [TextField(piece.field, piece.role, piece.text)]
+            for match in self._matches(block.source, piece.row, fields, groups):
+                yield in_whole_text(match, piece, by_line=payload.by_line)
+
+    def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Match]:
+        judgements: list[Judgement] = self._verifier.judge(fields, groups)
+        for judgement in judgements:
+            yield self._verifier.match(judgement, ngram.NAME, source, row)
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """A JSON object that the candidate pass found to be one; NaN and lone surrogates are let through."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        record = json.loads(line)
+    return record if isinstance(record, dict) else {}
+
+
+def known_keys(options: ReadOptions) -> tuple[str, ...]:
+    """Top-level keys that can hold text, at most 64: a set of them is a 64-bit mask."""
+    if options.text_fields:
+        return tuple(dict.fromkeys(name.split(".")[0] for name in options.text_fields))[:64]
+    return KNOWN_KEYS
+
+
+def key_names(mask: int, options: ReadOptions) -> frozenset[str]:
+    """The keys whose bits are set."""
+    return frozenset(key for bit, key in enumerate(known_keys(options)) if mask >> bit & 1)
+
+
+def frequencies_for(index: BenchmarkIndex) -> seeds.Frequencies:
+    """Counters, all 0, for the words and n-grams of an index."""
+    keys = index.arrays["word_keys"]
+    words, grams = len(index.arrays["word_df"]), len(index.arrays["gram_df"])
+    return seeds.Frequencies(
+        word_keys=keys,
+        word_slots=index.arrays["word_slots"],
+        word_shift=64 - (len(keys) - 1).bit_length(),
+        word_seen=np.zeros(words, np.int64),
+        word_df=np.zeros(words, np.int64),
+        gram_df=np.zeros(grams, np.int64),
+    )
+
+
+Texts = tuple["NDArray[np.uint8]", "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
+
+
+def leaf_bytes(payload: Columns, options: ReadOptions) -> Texts:
+    """All text of a batch in one buffer: (bytes, start and end of each text, row of each, ascending)."""
+    import pyarrow as pa
+
+    from auditor.sources.columns import column_fields
+
+    buffers: list[NDArray[np.uint8]] = []
+    spans: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+    base = 0
+    for leaf in column_fields(payload.batch, options):
+        array = leaf.data.cast(pa.large_binary())
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        _, offset_buffer, data_buffer = array.buffers()
+        if not len(array) or data_buffer is None:
+            spans.append((np.zeros(len(array), np.int64),) * 2 + (leaf.row,))
+            continue
+        offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+        data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
+        buffers.append(data)
+        spans.append((offsets[:-1] - offsets[0] + base, offsets[1:] - offsets[0] + base, leaf.row))
+        base += len(data)
+    if not spans:
+        nothing = np.zeros(0, np.int64)
+        return np.zeros(0, np.uint8), nothing, nothing, nothing
+    starts, ends, rows = (np.concatenate([span[i] for span in spans]).astype(np.int64) for i in range(3))
+    order = np.argsort(rows, kind="stable")
+    whole = np.concatenate(buffers) if buffers else np.zeros(0, np.uint8)
+    return whole, starts[order], ends[order], rows[order]
+
+
+def in_whole_text(match: Match, piece: Piece, *, by_line: bool) -> Match:
+    """A match in a piece as a match in the text that the piece is of; in plain text, in the line that it begins in."""
+    from dataclasses import replace
+
+    begin, end = match.train_span
+    if not by_line:
+        return replace(match, train_span=(begin + piece.char_start, end + piece.char_start))
+    line_start = piece.text.rfind("\n", 0, begin) + 1
+    lines = piece.text.count("\n", 0, begin)
+    shift = -line_start if lines else piece.char_start
+    return replace(match, row=match.row + lines, train_span=(begin + shift, end + shift))
+
+
+def first_of_each(skips: Iterable[Skip]) -> tuple[Skip, ...]:
+    """The first `EXAMPLES` skips of each reason, by reason and row."""
+    kept: list[Skip] = []
+    counts: Counter[str] = Counter()
+    for skip in sorted(skips, key=lambda s: (s.reason, -1 if s.row is None else s.row, s.detail)):
+        counts[skip.reason] += 1
+        if counts[skip.reason] <= EXAMPLES:
+            kept.append(skip)
+    return tuple(kept)

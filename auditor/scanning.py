@@ -1,0 +1,235 @@
+"""`auditor.scan`: a training set and benchmarks in, a `ScanResult` out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor.cache import cache_directory
+from auditor.config import ScanConfig
+from auditor.engines.local import LocalEngine, default_workers
+from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
+from auditor.index import BenchmarkIndex, index_key, weigh
+from auditor.journal import Journal, identity
+from auditor.learn import learn
+from auditor.results import ScanResult, SourceTally, Tally, summarise
+from auditor.scanner import Scanner
+from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
+from auditor.suites import load_benchmarks
+from auditor.types import Benchmark
+
+if TYPE_CHECKING:
+    from auditor.scanner import BlockResult
+    from auditor.sources import Source
+    from auditor.types import Skip
+
+ENGINES = ("local",)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is."""
+
+    bytes_read: int
+    bytes_total: int | None
+    """None where the size of a source is not known."""
+    records_read: int
+    matches: int
+
+
+def scan(
+    train: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+    benchmarks: Sequence[str | os.PathLike[str] | Benchmark] | str | Benchmark | BenchmarkIndex,
+    *,
+    config: ScanConfig | None = None,
+    reading: ReadOptions | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    command: Sequence[str] = (),
+) -> ScanResult:
+    """Look for the items of benchmarks in a training set.
+
+    Args:
+        train: files, directories, globs or URLs.
+        benchmarks: catalog names, paths, `name=path`, loaded benchmarks, or a built index.
+        config: thresholds.
+        reading: how the training set is read.
+        workers: threads; all cores of this process by default.
+        engine: what feeds the scanner.
+        out: directory for a journal, so that an interrupted scan can go on; results are not written there (`ScanResult.write`).
+        resume: go on with the journal in `out`.
+        progress: called ten times a second, and at the end.
+        command: what is recorded as the command that made this.
+
+    Returns:
+        The result. After KeyboardInterrupt it holds what was scanned until then, and says that it is not complete.
+
+    Raises:
+        InputError: something given cannot be used; NoRecordsError if there was nothing to read in it.
+        OutputError: the journal cannot be written.
+    """
+    started = time.perf_counter()
+    config, reading = config or ScanConfig(), reading or ReadOptions()
+    if engine not in ENGINES:
+        raise InputError(f"unknown engine {engine!r}; there are: {', '.join(ENGINES)}")
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
+    if resume and out is None:
+        raise InputError("to resume, name the output directory of the run to go on with")
+    sources, skips = discover([train] if isinstance(train, str | os.PathLike) else train, reading)
+    index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
+    learnt = learn(index, sources, reading, config)
+    weights = weigh(index, learnt, config)
+    run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
+    if out is not None:
+        run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
+    interrupted = run.go(workers or default_workers())
+    matches = run.tally.unique_matches()
+    summary = summarise(
+        run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
+        command=list(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
+    )  # fmt: skip
+    if not interrupted and not run.tally.records_read:
+        raise run.nothing_read()
+    return ScanResult(matches, summary)
+
+
+def index_of(
+    benchmarks: Sequence[str | os.PathLike[str] | Benchmark] | str | os.PathLike[str] | Benchmark, config: ScanConfig
+) -> BenchmarkIndex:
+    """The index of benchmarks: from the cache if it was built before, or built and cached.
+
+    A single path of a directory that `BenchmarkIndex.save` made is loaded as it is.
+    """
+    given = [benchmarks] if isinstance(benchmarks, str | os.PathLike | Benchmark) else list(benchmarks)
+    if len(given) == 1 and not isinstance(given[0], Benchmark) and (Path(given[0]) / "index.json").is_file():
+        return BenchmarkIndex.load(Path(given[0]))
+    specs = [b for b in given if not isinstance(b, Benchmark)]
+    loaded = iter(load_benchmarks(specs)) if specs else iter(())
+    items = [b if isinstance(b, Benchmark) else next(loaded) for b in given]
+    folder = cache_directory() / "index" / index_key(items, config)
+    if (folder / "index.json").exists():
+        try:
+            return BenchmarkIndex.load(folder)
+        except InputError:
+            pass  # damaged: it is built again, and written over
+    index = BenchmarkIndex.build(items, config)
+    try:
+        staging = folder.with_name(f"{folder.name}.{os.getpid()}")
+        index.save(staging)
+        os.replace(staging, folder)  # noqa: PTH105
+    except (AuditorError, OSError):
+        pass  # a cache that cannot be written only costs time
+    return index
+
+
+def _header(
+    sources: Sequence[Source], index: BenchmarkIndex, config: ScanConfig, reading: ReadOptions
+) -> dict[str, Any]:
+    return {
+        "sources": [[s.name, [] if s.is_remote else identity(s.location)] for s in sources],
+        "benchmarks": [[b.name, b.sha256, b.items] for b in index.benchmarks],
+        "config": config.to_json(),
+        "reading": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(reading).items()},
+    }
+
+
+class _Run:
+    """The state of one scan."""
+
+    def __init__(
+        self, sources: list[Source], skips: Sequence[Skip], scanner: Scanner, reading: ReadOptions,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:  # fmt: skip
+        self.sources = sources
+        self.tally = Tally({s.name: SourceTally() for s in sources})
+        for skip in skips:
+            self.tally.skip(skip)
+        self._scanner = scanner
+        self._reading = reading
+        self._progress = progress
+        self._journal: Journal | None = None
+        self._done: set[tuple[str, int]] = set()
+        self._errors: list[Skip] = []
+        sizes = [s.size for s in sources]
+        self._bytes_total = None if None in sizes else sum(size for size in sizes if size is not None)
+
+    def keep_journal(self, journal: Journal) -> None:
+        """Write results to `journal` as they come; those it has are not made again."""
+        self._journal = journal
+        for result in journal.results:
+            self._done.add((result.source, result.index))
+            self.tally.add(result)
+
+    def go(self, workers: int) -> bool:
+        """Scan; returns whether it was interrupted."""
+        engine = LocalEngine(
+            self.sources, self._scanner, self._reading, workers=workers,
+            is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block, on_source=self._on_source,
+        )  # fmt: skip
+        try:
+            engine.run(self._tick)
+        except KeyboardInterrupt:
+            if self._journal:
+                self._journal.close()
+            return True
+        except BaseException:
+            if self._journal:
+                self._journal.close()
+            raise
+        self._tick()
+        if self._journal:
+            self._journal.remove()
+        return False
+
+    def _on_block(self, result: BlockResult) -> None:
+        self.tally.add(result)
+        if self._journal:
+            self._journal.add(result)
+
+    def _on_source(self, source: Source, digest: str, skip: Skip | None) -> None:
+        if skip:
+            self.tally.skip(skip)
+            self._errors.append(skip)
+            return
+        tally = self.tally.sources[source.name]
+        tally.digest = digest
+        tally.complete = not any(s.source == source.name and s.row is None for s in self.tally.skips)
+
+    def _tick(self) -> None:
+        if self._progress:
+            self._progress(
+                Progress(self.tally.bytes_read, self._bytes_total, self.tally.records_read, len(self.tally.matches))
+            )
+
+    def nothing_read(self) -> AuditorError:
+        """The error of a run that read no record."""
+        if self._errors and len(self._errors) == len(self.sources):
+            return SourceError("\n".join(dict.fromkeys(skip.detail for skip in self._errors)))
+        if self.tally.skipped["no_text_field"]:
+            for source in self.sources:
+                stream = open_source(source, self._reading)
+                try:
+                    fields = describe_fields(next(stream))
+                except StopIteration:
+                    continue
+                finally:
+                    stream.close()
+                return no_text_field(source.name, fields)
+        reasons = ", ".join(f"{n} × {reason}" for reason, n in sorted(self.tally.skipped.items()))
+        names = ", ".join(s.name for s in self.sources[:5]) + (" …" if len(self.sources) > 5 else "")
+        return NoRecordsError(
+            f"no records in {names}" + (f": all were skipped ({reasons})" if reasons else ": nothing was scanned")
+            + ". An audit of nothing is not a clean audit"
+        )  # fmt: skip
+
+
+__all__ = ["ENGINES", "Progress", "index_of", "scan", "threading"]

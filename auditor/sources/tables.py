@@ -1,0 +1,230 @@
+"""Parquet and Arrow files: batches of the columns that may hold text, of bounded size."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auditor.errors import SourceError
+from auditor.sources.blocks import Columns, Draft
+from auditor.sources.columns import has_text_columns, text_columns
+from auditor.sources.describe import no_text_field
+from auditor.sources.raw import StoredBytes, describe
+from auditor.types import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditor.sources.options import ReadOptions
+    from auditor.sources.raw import ByteStream
+
+PARQUET_MAGIC = b"PAR1"
+ARROW_FILE_MAGIC = b"ARROW1"
+ARROW_STREAM_MAGIC = b"\xff\xff\xff\xff"
+FEATHER_V1_MAGIC = b"FEA1"
+
+MAX_BATCH_ROWS = 65_536
+FIRST_BATCH_ROWS = 1_024
+"""Rows read at once where a file says nothing of its size; blocks are cut from them, or put together."""
+BUFFER_BYTES = 1 << 20
+"""Bytes of a column chunk that are read ahead: without it, Arrow holds a whole column of a row group."""
+
+
+class TableFile:
+    """A file that is read at random places: what `SourceStream` wants to know of it.
+
+    Its hash takes a pass of its own over the file, at about the disk's speed, when it is asked for.
+    """
+
+    def __init__(self, file: Any, reopen: Callable[[], StoredBytes], size: int | None) -> None:
+        self._file = _CountingFile(file)
+        self._reopen = reopen
+        self._size = size
+        self._status = self._fstat()
+
+    @property
+    def handle(self) -> Any:
+        """What Arrow reads from."""
+        return self._file
+
+    @property
+    def consumed(self) -> int:
+        """Bytes read so far."""
+        return self._file.count
+
+    def change(self) -> str:
+        """What shows that the file was written to since it was opened; empty where nothing does."""
+        now = self._fstat()
+        if self._status is None or now is None:
+            return ""
+        if now.st_size != self._status.st_size:
+            return f"held {self._status.st_size} bytes when opened, and now {now.st_size}"
+        return "was written to while it was read" if now.st_mtime_ns != self._status.st_mtime_ns else ""
+
+    def _fstat(self) -> os.stat_result | None:
+        try:
+            return os.fstat(self._file.fileno())
+        except (OSError, AttributeError):
+            return None
+
+    def digest(self) -> str:
+        """Hexadecimal xxh3_128 of all bytes as stored."""
+        stored = self._reopen()
+        try:
+            return stored.digest()
+        finally:
+            stored.close()
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        self._file.close()
+
+
+class _CountingFile(io.RawIOBase):
+    """A file that counts what is read from it."""
+
+    def __init__(self, file: Any) -> None:
+        self._inner = file
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._inner.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._inner.tell())
+
+    def fileno(self) -> int:
+        return int(self._inner.fileno())
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._inner.read(size)
+        self.count += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self._inner.readinto(buffer) or 0)
+        self.count += count
+        return count
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+class SequentialFile(io.RawIOBase):
+    """A byte stream as a file for Arrow."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(view) and (count := self._stream.readinto(view[filled:])):
+            filled += count
+        return filled
+
+
+def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator[Draft]:
+    """Blocks of a Parquet file's rows. Raises SourceError at once where it is none or no column holds text."""
+    try:
+        parquet = pq.ParquetFile(file.handle, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        schema = parquet.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {source} as Parquet: {describe(error)}; is it whole?") from None
+    if not has_text_columns(schema, options):
+        raise no_text_field(source, schema.names)
+    names = text_columns(schema, options)
+    rows = _batch_rows(parquet, names, options)
+    batches = parquet.iter_batches(batch_size=rows, columns=names, use_threads=False)
+    return _drafts(batches, options, source, "corrupt_parquet", file.change)
+
+
+def _batch_rows(parquet: pq.ParquetFile, names: list[str], options: ReadOptions) -> int:
+    """Rows that make about a block, from the sizes that the densest row group gives for the columns that are read."""
+    largest = 1.0
+    metadata = parquet.metadata
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = (group.column(position) for position in range(group.num_columns))
+        size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] in names)
+        largest = max(largest, size / max(group.num_rows, 1))
+    return max(1, min(MAX_BATCH_ROWS, int(options.block_bytes / largest)))
+
+
+def read_arrow_file(file: TableFile, options: ReadOptions, source: str) -> Iterator[Draft]:
+    """Blocks of an Arrow IPC file's rows (Feather 2, too). Raises SourceError like `read_parquet`."""
+    try:
+        reader = pa.ipc.open_file(file.handle)
+        wanted = _wanted(reader.schema, options, source)
+        if wanted != list(range(len(reader.schema))):
+            reader = pa.ipc.open_file(file.handle, options=pa.ipc.IpcReadOptions(included_fields=wanted))
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {source} as an Arrow file: {describe(error)}; is it whole?") from None
+    batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
+    return _drafts(batches, options, source, "corrupt_arrow", file.change)
+
+
+def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> Iterator[Draft]:
+    """Blocks of an Arrow IPC stream's rows, as datasets caches are. Raises SourceError like `read_parquet`."""
+    try:
+        reader = pa.ipc.open_stream(SequentialFile(stream))
+        _wanted(reader.schema, options, source)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {source} as an Arrow stream: {describe(error)}; is it whole?") from None
+    batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
+    return _drafts(batches, options, source, "corrupt_arrow", lambda: "")
+
+
+def _wanted(schema: pa.Schema, options: ReadOptions, source: str) -> list[int]:
+    if not has_text_columns(schema, options):
+        raise no_text_field(source, schema.names)
+    names = text_columns(schema, options)
+    return [position for position, name in enumerate(schema.names) if name in names]
+
+
+def _drafts(
+    batches: Iterator[pa.RecordBatch], options: ReadOptions, source: str, corrupt: str, change: Callable[[], str]
+) -> Iterator[Draft]:
+    row = 0
+    while True:
+        skip = None
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            batch = None
+            skip = Skip(source, corrupt, detail=f"{describe(error)}; read up to record {row}")
+        if batch is None:
+            break
+        for part in _bounded(batch, options.block_bytes):
+            yield Draft(Columns(part), row, part.num_rows)
+            row += part.num_rows
+    if detail := change():
+        skip = Skip(source, "changed_while_reading", detail=f"{detail}; read up to record {row}")
+    if skip is not None:
+        yield Draft(Columns(pa.RecordBatch.from_arrays([], names=[])), row, 0, (skip,))
+
+
+def _bounded(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:
+    """A batch in halves of halves, until each is a block or one row."""
+    if not batch.num_rows:
+        return
+    if batch.num_rows == 1 or batch.nbytes <= block_bytes * 2:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _bounded(batch.slice(0, half), block_bytes)
+    yield from _bounded(batch.slice(half), block_bytes)

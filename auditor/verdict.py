@@ -1,0 +1,112 @@
+"""From what was measured of a record and an item to a verdict: pure functions, so that results can be judged again.
+
+`Signals` is all that a verdict rests on. It travels in every match, so that other thresholds can be tried on a finished scan
+without reading the training set again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditor.types import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.config import ScanConfig
+
+FULL, PARTIAL, VARIANT, BOILERPLATE, PASSAGE = "full", "partial", "variant", "boilerplate", "passage"
+"""What kind of match it is, whatever its verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the verifier measured. Weights are in nats, shares in [0, 1]."""
+
+    containment: float
+    """Weighted share of the question that stands in the region."""
+    weight: float
+    """Weight of what stands there."""
+    ask: float
+    """Weighted share of the question's last sentence that stands in the region."""
+    item_tokens: int
+    """Tokens of the question."""
+    covered_tokens: int
+    """Those that stand in the region."""
+    region_tokens: int
+    """Tokens of the region."""
+    longest_run: int
+    """Longest run of tokens that stands in both as it is."""
+    numbers_changed: int
+    """Numbers of the item in whose place another number stands."""
+    answer: str
+    """"none", "short" (an answer of one or two words, which chance can put there) or "full"."""
+    answer_weight: float
+    """Weight of the answer that was found."""
+    choices_found: int
+    choices: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The signals as JSON values, weights and shares to four decimals."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Signals:
+        """The inverse of `to_json`; other keys are ignored. Raises KeyError where one is missing."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict (None: not worth showing), the kind of match, and why."""
+
+    verdict: Verdict | None
+    kind: str
+    reason: str
+
+
+def decide(s: Signals, config: ScanConfig) -> Decision:
+    """The verdict on one record and item.
+
+    The question has to be there in one place, with what it asks, and carry enough information to be told from any other
+    text; where it is short or boilerplate the answer or the options have to stand beside it.
+    """
+    share = f"{s.containment:.0%} of the question (by weight) stands in the record"
+    beside = _beside(s)
+    supported = s.answer == "full" or s.choices_found >= 2
+    if s.numbers_changed and s.containment >= config.supported_containment:
+        if s.weight >= config.review_weight:
+            word = "number" if s.numbers_changed == 1 else "numbers"
+            return Decision(Verdict.REVIEW, VARIANT, f"{share}, with {s.numbers_changed} {word} changed")
+        return Decision(None, VARIANT, "")
+    if s.ask < config.ask_containment and s.containment >= config.supported_containment:
+        if s.weight >= config.review_weight:
+            return Decision(Verdict.REVIEW, PASSAGE, f"{share}, but not what it asks{beside}")
+        return Decision(None, PASSAGE, "")
+    total = s.weight + s.answer_weight
+    if s.containment >= config.contaminated_containment:
+        if s.weight >= config.contaminated_weight:
+            return Decision(Verdict.CONTAMINATED, FULL, share + beside)
+        if (supported or s.answer == "short") and total >= config.supported_weight:
+            return Decision(Verdict.CONTAMINATED, FULL, share + beside + "; it is short, and they stand together")
+        if s.weight >= config.review_weight:
+            return Decision(
+                Verdict.REVIEW, BOILERPLATE, f"{share}, but it is short or common, and its answer is not there"
+            )
+        return Decision(None, BOILERPLATE, "")
+    if s.containment >= config.supported_containment and supported and total >= config.contaminated_weight:
+        return Decision(Verdict.CONTAMINATED, FULL, share + beside)
+    enough = s.weight >= config.review_weight and s.longest_run >= config.review_run
+    if enough and s.containment >= config.review_containment:
+        return Decision(Verdict.REVIEW, PARTIAL, share + beside)
+    return Decision(None, PARTIAL, "")
+
+
+def _beside(s: Signals) -> str:
+    parts = []
+    if s.answer != "none":
+        parts.append("its answer")
+    if s.choices_found:
+        parts.append(f"{s.choices_found} of its {s.choices} options")
+    return f", with {' and '.join(parts)} beside it" if parts else ""
