@@ -40,6 +40,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "method": ("generation method", "scoring", "metric type"),
     "tokens_t": ("tokens", "pretraining data size", "training tokens", "train tokens"),
     "flops": ("flops", "training flops", "compute"),
+    "architecture": ("architecture", "architectures"),
     "flagged": ("flagged",),
 }
 """Role to headers that mean it, best first, as `header_key` writes them."""

@@ -22,6 +22,7 @@ RULES = {
     "column": "the table's own family column",
     "base_model": "the base model it names, followed to the root",
     "known base": "a well-known base model's name in its own name",
+    "architecture": "an architecture that one line of base models has",
     "name": "the first word of its name that is not a size, version, format or training method",
     "copy": "the same scores on three or more benchmarks, or the same weights' hash, as a model of that family",
     "alone": "no kin that the table shows",
@@ -67,6 +68,15 @@ _BASES = tuple(
 )
 """Well-known base models, more particular before less; matched on the lower-case name with `_` and blanks as `-`."""
 
+_ARCHITECTURES = {
+    "phi": "phi", "phi3": "phi", "mixformersequential": "phi", "qwen2": "qwen1.5", "qwen2moe": "qwen1.5", "qwen3": "qwen3",
+    "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon", "rw": "falcon", "opt": "opt",
+    "bloom": "bloom", "mpt": "mpt", "gptj": "gpt-j", "gpt2lmhead": "gpt-2", "gptneo": "gpt-neo", "mixtral": "mixtral",
+    "internlm": "internlm", "internlm2": "internlm", "stablelm": "stablelm", "stablelmepoch": "stablelm",
+    "stablelmalpha": "stablelm", "rwkv": "rwkv", "deepseek": "deepseek", "yi": "yi",
+}  # fmt: skip
+"""Architectures that one line of base models has. Llama's and Mistral's are used by unrelated bases and say nothing."""
+
 _NOISE = re.compile(
     r"""^(?:v?\d+(?:\.\d+)*[a-z]?            # versions and numbers
         |\d+(?:\.\d+)?x?\d*(?:\.\d+)?[bmk]t?  # sizes: 7b, 8x7b, 350m
@@ -98,6 +108,15 @@ def family_from_name(model: str) -> tuple[str, str]:
         if pattern.search(plain):
             return family, "known base"
     return name_stem(model), "name"
+
+
+def family_from_architecture(architecture: str) -> str:
+    """Family that an architecture's class name gives, "" where it gives none.
+
+    >>> family_from_architecture("Phi3ForCausalLM")
+    'phi'
+    """
+    return _ARCHITECTURES.get(re.sub(r"(?:forcausallm|model|forconditionalgeneration)$", "", architecture.lower()), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +160,7 @@ def assign_families(
     base_models: Sequence[str],
     columns: Sequence[str],
     hashes: Sequence[str],
+    architectures: Sequence[str],
     scores: NDArray[np.float64],
 ) -> Families:
     """Family of each row.
@@ -150,18 +170,21 @@ def assign_families(
         base_models: the first base model of each, "" where not told.
         columns: the table's own family, "" where not told.
         hashes: hash of the weights, "" where not told.
+        architectures: class of the model, "" where not told.
         scores: (n, benchmarks) in [0, 1], NaN where missing.
     """
     parents = {m.lower(): b.lower() for m, b in zip(models, base_models, strict=True) if b and b.lower() != m.lower()}
     names: list[str] = []
     rules: list[str] = []
-    for model, base, column in zip(models, base_models, columns, strict=True):
+    for model, base, column, architecture in zip(models, base_models, columns, architectures, strict=True):
         if column:
             family, rule = column, "column"
         elif base and base.lower() != model.lower():
             family, rule = family_from_name(_root(model.lower(), parents))[0], "base_model"
         else:
             family, rule = family_from_name(model)
+            if rule == "name" and (by_architecture := family_from_architecture(architecture)):
+                family, rule = by_architecture, "architecture"
         names.append(family)
         rules.append(rule)
     _join_copies(names, rules, [h or None for h in hashes])

@@ -257,6 +257,7 @@ def resolve_table(
         precision=tuple(_text(raw, plan, "precision")),
         revision=tuple(_text(raw, plan, "revision")),
         weights_hash=tuple(_text(raw, plan, "hash")),
+        architecture=tuple(_text(raw, plan, "architecture")),
         means=means,
         mean_labels=labels,
         dates=_dates(raw, plan),

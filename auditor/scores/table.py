@@ -54,6 +54,7 @@ class ScoreTable:
     precision: tuple[str, ...]
     revision: tuple[str, ...]
     weights_hash: tuple[str, ...]
+    architecture: tuple[str, ...]
     means: NDArray[np.int64]
     """(rows, benchmarks) index into `mean_labels`: how the score was got."""
     mean_labels: tuple[str, ...]
@@ -113,6 +114,7 @@ class ScoreTable:
             precision=pick(self.precision),
             revision=pick(self.revision),
             weights_hash=pick(self.weights_hash),
+            architecture=pick(self.architecture),
             means=self.means[rows],
             dates=self.dates[rows],
             tokens_t=self.tokens_t[rows],

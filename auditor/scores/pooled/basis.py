@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LINEAR_PRIOR_VARIANCE = 1.0
-"""Prior variance of one linear coefficient on standardised columns, in squared logits, shared over the columns. Weak:
-a coefficient of one logit for each standard deviation is as large as any that leaderboards show."""
-SMOOTH_PRIOR_VARIANCE = 0.1
-"""Prior variance of the smooth departure from the linear fit, in squared logits."""
+LINEAR_PRIOR_VARIANCE = 0.16
+"""Prior variance of the linear part on standardised columns, shared over the columns, in units of the scores' own
+variance. It decides how far the fit is trusted beyond the crowd; chosen on injections (`benchmarks/scores.md`)."""
+SMOOTH_PRIOR_VARIANCE = 0.16
+"""Prior variance of the smooth departure from the linear fit, in the same units."""
 SMOOTH_LENGTH = 3.0
 """Length scale of the smooth, in units of root-mean-square standardised distance: bends over a whole board, not within
 a cluster, or the smooth would follow the very models it is to judge."""
-INTERCEPT_PRIOR_VARIANCE = 4.0
+INTERCEPT_PRIOR_VARIANCE = 6.5
 MAX_LANDMARKS = 24
 """Bumps of the smooth. More changed no result on boards of 120 to 7,000 models, and cost is quadratic in it."""
 
@@ -73,7 +73,7 @@ def _bumps(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.exp(-np.maximum(squared, 0.0) / k / (2.0 * SMOOTH_LENGTH**2)))
 
 
-def design(columns: Floats, centres: Floats) -> tuple[Floats, Floats]:
+def design(columns: Floats, centres: Floats, variance: float) -> tuple[Floats, Floats]:
     """The regression's columns with unit prior variance each folded into them.
 
     A Gaussian process with a linear and a squared-exponential kernel, projected on `centres` (Nyström): its draws are
@@ -82,6 +82,7 @@ def design(columns: Floats, centres: Floats) -> tuple[Floats, Floats]:
     Args:
         columns: (n, k) standardised.
         centres: (m, k), from `landmarks`.
+        variance: of the scores, squared logits: the unit of the prior.
     Returns:
         (n, 1 + k + r) columns, and the prior variance of each.
     """
@@ -94,4 +95,4 @@ def design(columns: Floats, centres: Floats) -> tuple[Floats, Floats]:
         keep = values > 1e-4 * values.max()
         parts.append(_bumps(columns, centres) @ (vectors[:, keep] / np.sqrt(values[keep])))
         prior.append(np.full(int(keep.sum()), SMOOTH_PRIOR_VARIANCE))
-    return np.hstack(parts), np.concatenate(prior)
+    return np.hstack(parts), np.concatenate(prior) * variance

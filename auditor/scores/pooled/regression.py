@@ -60,6 +60,8 @@ class PooledFit:
     """Expected logit once the residuals of the row's siblings are known too (shrunken family mean)."""
     family_z: Floats
     """Residual from `family_expected` over its SD."""
+    family_sd: Floats
+    """SD of a new score around `family_expected`."""
     siblings: Floats
     """Sum of the robust weights of the siblings that `family_expected` rests on."""
     weight: Floats
@@ -252,13 +254,14 @@ def fit_pooled(
     _, codes = np.unique(family[rows], return_inverse=True)
     fitted = use[rows]
     standard = standardise(covariates[rows], fitted)
-    x, prior = design(standard.columns, landmarks(standard.columns, fitted))
     noise, target = sampling_variance[rows], y[rows]
     centre = float(np.median(target[fitted]))
     spread = max(1.4826 * float(np.median(np.abs(target[fitted] - centre))), MIN_SCALE)
+    whole = max(float(np.var(np.clip(target[fitted] - centre, -3.0 * spread, 3.0 * spread))), MIN_SCALE**2)
+    x, prior = design(standard.columns, landmarks(standard.columns, fitted), whole)
     sigma = tau = spread / 2.0
     weight = fitted.astype(float)
-    residual = leverage = np.zeros(len(rows))
+    residual = leverage = mean = variance = total = np.zeros(len(rows))
     trace = 0.0
     for _ in range(ROUNDS):
         precision = weight / (sigma**2 + noise)
@@ -275,13 +278,15 @@ def fit_pooled(
         return full
 
     sd = np.sqrt(sigma**2 + tau**2 + leverage + noise)
+    family_sd = np.sqrt(sigma**2 + variance + noise)
     return PooledFit(
         expected=spread_out(target - residual),
         leverage=spread_out(leverage),
         sd=spread_out(sd),
         z=spread_out(residual / sd),
         family_expected=spread_out(target - residual + mean),
-        family_z=spread_out((residual - mean) / np.sqrt(sigma**2 + variance + noise)),
+        family_z=spread_out((residual - mean) / family_sd),
+        family_sd=spread_out(family_sd),
         siblings=spread_out(total * (sigma**2 + noise)),
         weight=spread_out(weight),
         sigma=sigma,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FREEDOMS = (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 30.0, 200.0)
 _SCALES = tuple(np.geomspace(1.0, 6.0, 40))
 """From 1: a board of near-copies may look tighter than its own standard errors, and is not believed."""
+FREEDOM_PRIOR = 12.0
+"""Log prior of the degrees of freedom is -12 / df: without evidence, tails like a t of a dozen."""
 LARGE_BOARD = 200
 """Families from which the upper half alone says what is rare upwards. Low scores have other causes (a broken prompt),
 and on large boards they would hide what is high; on small ones both halves are needed to say anything."""
@@ -51,7 +53,7 @@ class Tail:
     @cached_property
     def _table(self) -> tuple[Floats, Floats]:
         grid = np.concatenate([np.linspace(-12, 12, 961), np.geomspace(12.1, 1e4, 400)])
-        return grid, self.p_value(grid)
+        return grid, np.maximum(self.p_value(grid), 1e-300)
 
     def fast_p_value(self, z: Floats) -> Floats:
         """`p_value` by interpolation of log p, within 1 %: for boards of 100,000 models."""
@@ -111,6 +113,7 @@ def fit_tail(z: Floats, family: NDArray[np.int64], use: NDArray[np.bool_]) -> Ta
     likelihood += above * stats.t.logsf(high / scale, freedom)
     if below:
         likelihood += below * stats.t.logcdf(low / scale, freedom)
+    likelihood -= FREEDOM_PRIOR / freedom
     weight = np.exp(likelihood - likelihood.max())
     weight /= weight.sum()
     keep = weight > 1e-3
