@@ -47,7 +47,7 @@ class BenchmarkAudit:
     not_judged: tuple[str, ...]
     """Why a row is not judged, "" where it is."""
     lead: NDArray[np.float64]
-    """SDs above its contemporaries of like size; NaN where unknown."""
+    """SDs above its contemporaries of like size, for flagged rows; NaN elsewhere and where unknown."""
     pareto: ParetoView
     gaps: tuple[PublicGap, ...]
 
@@ -89,7 +89,7 @@ class ScoresAudit:
 
     @property
     def worst(self) -> str:
-        """"strong", "review" or "none": the highest verdict of any score."""
+        """ "strong", "review" or "none": the highest verdict of any score."""
         top = {v for b in self.benchmarks for v in np.unique(b.verdicts)}
         return "strong" if STRONG in top else "review" if REVIEW in top else "none"
 
@@ -99,7 +99,12 @@ LOST = ("wrong_number_of_columns", "invalid_json", "not_an_object", "unreadable_
 
 
 def _not_judged(
-    table: ScoreTable, j: int, judgement: Judgement, view: AdjustedView | None, buckets: BucketView, config: ScoresConfig
+    table: ScoreTable,
+    j: int,
+    judgement: Judgement,
+    view: AdjustedView | None,
+    buckets: BucketView,
+    config: ScoresConfig,
 ) -> tuple[str, ...]:
     facts = table.benchmarks[j]
     score = table.scores[:, j]
@@ -143,14 +148,15 @@ def _audit_benchmark(
     view = None
     if len(np.unique(families.codes[fitted])) >= config.min_families and np.ptp(score[fitted]) > 0:
         view = adjusted_view(table, j, families.codes, fitted, judged, config)
-        judgement = judge_adjusted(table, j, view, families.codes, evidence, config)
+        judgement = judge_adjusted(table, j, view, families, evidence, config)
     else:
         judgement = judge_buckets(table, j, buckets, families.codes, config)
     reasons = _not_judged(table, j, judgement, view, buckets, config)
     shown = np.where(np.isfinite(score), score, 0.5)
     lead = lead_over_contemporaries(
-        np.where(judged, logit(shown, facts.items), np.nan), table.effective_b, table.dates, families.codes
-    )
+        np.where(judged, logit(shown, facts.items), np.nan), table.effective_b, table.dates, families.codes,
+        (judgement.verdict == STRONG) | (judgement.verdict == REVIEW),
+    )  # fmt: skip
     odd = (judgement.verdict == STRONG) | (table.flagged == 1)
     pareto = pareto_view(facts.name, table.params_b, table.precision, score, table.dates, odd)
     return BenchmarkAudit(facts.name, j, buckets, view, judgement, reasons, lead, pareto, gaps)
@@ -185,7 +191,9 @@ def audit_table(
     if benchmarks:
         missing = [b for b in benchmarks if benchmark_key(b) not in names]
         if missing:
-            raise InputError(f"no benchmark {missing[0]!r} in the table; it has: {', '.join(table.benchmark_names[:30])}")
+            raise InputError(
+                f"no benchmark {missing[0]!r} in the table; it has: {', '.join(table.benchmark_names[:30])}"
+            )
         chosen = [names[benchmark_key(b)] for b in dict.fromkeys(benchmarks)]
     outside = np.zeros(len(table), dtype=bool) if held_out is None else held_out
     known = flagged_models(table, flagged)

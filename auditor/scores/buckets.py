@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,8 @@ def leave_one_out_t(x: Floats, member: Bools) -> tuple[Floats, Floats]:
         sd = np.sqrt(squares / (n - 1))
         outside = distance / (sd * np.sqrt(1 + 1 / n)) if sd > tiny else np.full(len(x), np.nan)
     t = np.where(member, inside, outside)
-    p = np.where(member, stats.t.sf(t, n - 2), stats.t.sf(t, n - 1))
+    # the upper tail is the lower one of -t
+    p = np.where(member, special.stdtr(n - 2, -t), special.stdtr(n - 1, -t))
     return t, p
 
 
@@ -181,12 +182,12 @@ def bucket_view(
             z[here] = (score[here] - bucket.mean) / bucket.sd
         error = np.sqrt(bucket.median * (1.0 - bucket.median) / items)
         modified[here] = (score[here] - bucket.median) / max(1.4826 * bucket.mad, MIN_SCALE, error)
-        t[here], p[here] = (a[here] for a in leave_one_out_t(np.where(here, score, 0.0), member))
+        t[here], p[here] = leave_one_out_t(score[here], member[here])
         if bucket.n >= min_bucket:
             high[here] = ~at_chance[here] & (p[here] <= alpha)
         for widened in (here | (index == k - 1), here | (index == k + 1)):
             others = widened & ~at_chance
             if k >= 0 and others.sum() > bucket.n and others.sum() >= min_bucket:
-                _, wide_p = leave_one_out_t(np.where(widened, score, 0.0), others)
-                stable[here] &= high[here] == (~at_chance[here] & (wide_p[here] <= alpha))
+                _, wide_p = leave_one_out_t(score[widened], others[widened])
+                stable[here] &= high[here] == (~at_chance[here] & (wide_p[here[widened]] <= alpha))
     return BucketView(tuple(buckets), index, n, z, modified, t, p, high, stable)

@@ -24,10 +24,11 @@ class ScoresConfig:
     """z from which one independent line of evidence makes a finding strong."""
     min_excess: float = 3.0
     """Points. Below it nothing is flagged: prompt wording and harness versions move scores as far."""
-    agree_z: float = 2.0
-    """The two fits agree that a score is high when both are above this."""
+    agree_z: float = 3.0
+    """The two fits agree that a score is high when both are above this; `strong` needs it, unless only one can judge or
+    something else speaks against the model."""
     recipe_z: float = 1.5
-    """A family whose other members' median z is above this shares the excess: a recipe, not an entry."""
+    """A line of models whose other members' median z is above this shares the excess: a recipe, not an entry."""
     recipe_members: int = 2
     """Siblings with scores of their own that it takes to speak of a recipe."""
     low_z: float = -4.0

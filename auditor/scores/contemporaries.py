@@ -27,7 +27,9 @@ MAX_PEERS = 400
 """Peers looked at for one model; more are thinned evenly by date."""
 
 
-def lead_over_contemporaries(y: Floats, params_b: Floats, days: Floats, family: NDArray[np.int64]) -> Floats:
+def lead_over_contemporaries(
+    y: Floats, params_b: Floats, days: Floats, family: NDArray[np.int64], wanted: NDArray[np.bool_] | None = None
+) -> Floats:
     """How many upper SDs a score is above the median of its contemporaries of other families.
 
     The upper SD is the larger of (q84 - median) and (q95 - median) / 1.645, so that broken models below say nothing of
@@ -37,6 +39,7 @@ def lead_over_contemporaries(y: Floats, params_b: Floats, days: Floats, family: 
         y: (n,) logits, NaN where missing.
         params_b, days: (n,) sizes and dates, NaN where unknown.
         family: (n,) codes; a model is not compared with its own family.
+        wanted: rows to say it of; all where None.
     Returns:
         (n,) leads, NaN where fewer than ten peers are known.
     """
@@ -46,11 +49,12 @@ def lead_over_contemporaries(y: Floats, params_b: Floats, days: Floats, family: 
         return lead
     rows = rows[np.argsort(days[rows], kind="stable")]
     size, day, value, kin = np.log10(params_b[rows]), days[rows], y[rows], family[rows]
+    ask = np.ones(len(rows), dtype=bool) if wanted is None else wanted[rows]
     # cells of the tolerance's width: the peers of a model lie in its own cell and the two beside it
     cells = np.floor(size / SIZE_TOLERANCE).astype(np.int64)
     for cell in np.unique(cells):
         near = np.flatnonzero(np.abs(cells - cell) <= 1)
-        own = near[cells[near] == cell]
+        own = near[(cells[near] == cell) & ask[near]]
         until = np.searchsorted(day[near], day[own], side="right")
         since = np.searchsorted(day[near], day[own] - WINDOW_DAYS, side="left")
         for i, start, end in zip(own, since, until, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from auditor.scores.recipes import known_recipe
 from auditor.scores.verdicts import NONE, NOT_JUDGED
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
     table, judgement = audit.table, found.judgement
     name = table.models[i]
     told: list[str] = []
-    if judgement.recipe[i]:
+    published = known_recipe(name)
+    if published:
+        told.append(published)
+    elif judgement.recipe[i]:
         family = audit.families.names[audit.families.codes[i]]
         told.append(
             f"Its family ({family}) scores high as a whole: a training recipe or a base model shared by all of them explains "
@@ -33,15 +37,23 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
         )
     tokens, size = table.tokens_t[i], table.params_b[i]
     if np.isfinite(tokens) and 1e3 * tokens / size >= _BIG_TOKENS_PER_PARAMETER:
-        told.append(f"It was trained on {1e3 * tokens / size:,.0f} tokens for each parameter, far more than most models of its size.")
+        told.append(
+            f"It was trained on {1e3 * tokens / size:,.0f} tokens for each parameter, far more than most models of its size."
+        )
     elif not np.isfinite(tokens) and not np.isfinite(table.flops[i]):
         told.append("The table tells nothing of its training tokens or compute; long training raises scores honestly.")
-    if _RECIPES.search(name):
-        told.append("Models of this line are known for synthetic, textbook-like training data, which lifts knowledge benchmarks.")
+    if _RECIPES.search(name) and not published:
+        told.append(
+            "Models of this line are known for synthetic, textbook-like training data, which lifts knowledge benchmarks."
+        )
     elif _DISTILLED.search(name):
-        told.append("Its name points to training on a stronger model's answers, which lifts scores without the test items.")
+        told.append(
+            "Its name points to training on a stronger model's answers, which lifts scores without the test items."
+        )
     if _MERGED.search(name):
-        told.append("It seems to be a merge; merges inherit the best of their parents and are selected on leaderboards.")
+        told.append(
+            "It seems to be a merge; merges inherit the best of their parents and are selected on leaderboards."
+        )
     if found.name == "GSM8K":
         told.append(
             "GSM8K has a public training split of 7,473 problems in the same style; training on it, or on data made from it, "
@@ -50,9 +62,13 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
     if found.name == "TruthfulQA":
         told.append("Preference tuning for truthful answers raises TruthfulQA's multiple-choice score by style alone.")
     if judgement.unsupported[i] or judgement.disagree[i]:
-        told.append("Its other benchmarks may be too low (a broken prompt or tokenizer), which makes this one look high.")
+        told.append(
+            "Its other benchmarks may be too low (a broken prompt or tokenizer), which makes this one look high."
+        )
     if found.buckets.n[i] < audit.config.alone_bucket:
-        told.append(f"Only {found.buckets.n[i]} models of its size are on the board, so its size class is poorly known.")
+        told.append(
+            f"Only {found.buckets.n[i]} models of its size are on the board, so its size class is poorly known."
+        )
     if table.sizes_floored:
         told.append(
             f"Sizes on this board are cut to whole billions; the model may have up to {table.params_b[i] + 1:g}B parameters."
@@ -60,7 +76,9 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
     if table.size_notes[i]:
         told.append(f"The size is uncertain: {table.size_notes[i]}.")
     if len(table.mean_labels) == 1 and not table.mean_labels[0]:
-        told.append("The table does not say how scores were got (shots, chat template, harness version); differences move them.")
+        told.append(
+            "The table does not say how scores were got (shots, chat template, harness version); differences move them."
+        )
     return tuple(told)
 
 
@@ -119,7 +137,11 @@ def _sentence(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> str:
     if judged.disagree[i]:
         parts.append("the two disagree")
     if judged.recipe[i]:
-        parts.append("its family shares the excess")
+        parts.append(
+            "its makers publish a recipe that explains it"
+            if known_recipe(audit.table.models[i])
+            else "its family shares the excess"
+        )
     if not found.buckets.stable[i]:
         parts.append("the bucket's verdict changes when its edges shift")
     if found.buckets.n[i] < config.min_bucket:

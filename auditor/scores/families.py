@@ -68,6 +68,7 @@ _BASES = tuple(
 )
 """Well-known base models, more particular before less; matched on the lower-case name with `_` and blanks as `-`."""
 
+_ANY_BASE = re.compile("|".join(pattern.pattern for _, pattern in _BASES))
 _ARCHITECTURES = {
     "phi": "phi", "phi3": "phi", "mixformersequential": "phi", "qwen2": "qwen1.5", "qwen2moe": "qwen1.5", "qwen3": "qwen3",
     "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon", "rw": "falcon", "opt": "opt",
@@ -104,9 +105,10 @@ def name_stem(model: str) -> str:
 def family_from_name(model: str) -> tuple[str, str]:
     """(family, rule code) that a name alone gives."""
     plain = re.sub(r"[\s_/]+", "-", model.lower())
-    for family, pattern in _BASES:
-        if pattern.search(plain):
-            return family, "known base"
+    if _ANY_BASE.search(plain):
+        for family, pattern in _BASES:
+            if pattern.search(plain):
+                return family, "known base"
     return name_stem(model), "name"
 
 
@@ -129,6 +131,13 @@ class Families:
     """Name of each family."""
     rules: tuple[str, ...]
     """Rule code of each row: a key of `RULES`."""
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """(n,) line of each row: families that differ in a version only (qwen, qwen1.5, qwen2) are one."""
+        plain = [re.sub(r"[-.\d]+$", "", name) or name for name in self.names]
+        _, codes = np.unique(np.array(plain, dtype=object), return_inverse=True)
+        return np.asarray(codes[self.codes], dtype=np.int64)
 
     def rule_counts(self) -> dict[str, int]:
         """Rows by the rule that placed them, in the order of `RULES`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.scores.explain import innocent_explanations, next_steps
+from auditor.scores.recipes import known_recipe
 from auditor.scores.verdicts import REVIEW, STRONG, VERDICTS
 from auditor.types import Finding
 
@@ -123,7 +124,11 @@ def _outlier(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
     if judged.disagree[i]:
         message += " The two expectations, from its size and from its other benchmarks, disagree."
     if judged.recipe[i]:
-        message += " Its family shares the excess."
+        message += (
+            " Its makers publish a recipe that explains it."
+            if known_recipe(model)
+            else " Its family shares the excess."
+        )
     return Finding(
         rule_id=OUTLIER,
         severity="error" if verdict == "strong" else "warning",
@@ -134,7 +139,9 @@ def _outlier(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
         evidence=evidence,
         innocent_explanations=innocent_explanations(audit, found, i),
         next_steps=next_steps(audit, found, i),
-        fingerprint=fingerprint(OUTLIER, model, table.revision[i], table.weights_hash[i], table.precision[i], found.name),
+        fingerprint=fingerprint(
+            OUTLIER, model, table.revision[i], table.weights_hash[i], table.precision[i], found.name
+        ),
     )
 
 
@@ -154,7 +161,9 @@ def _low(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
         evidence=score_evidence(audit, found, i),
         innocent_explanations=("Models tuned for another language or for code lose points on general benchmarks.",),
         next_steps=("Run it again and read some of its answers.",),
-        fingerprint=fingerprint(LOW, table.models[i], table.revision[i], table.weights_hash[i], table.precision[i], found.name),
+        fingerprint=fingerprint(
+            LOW, table.models[i], table.revision[i], table.weights_hash[i], table.precision[i], found.name
+        ),
     )
 
 
@@ -236,7 +245,9 @@ def findings_of(audit: ScoresAudit) -> tuple[Finding, ...]:
             high.append((key, _outlier(audit, found, int(i))))
         rows = np.flatnonzero(judged.low_outlier)
         rows = rows[np.argsort(judged.z[rows], kind="stable")][:MAX_LOW_FINDINGS]
-        low.extend(((float(judged.z[i]), audit.table.models[i], found.name, int(i)), _low(audit, found, int(i))) for i in rows)
+        low.extend(
+            ((float(judged.z[i]), audit.table.models[i], found.name, int(i)), _low(audit, found, int(i))) for i in rows
+        )
         public.extend(_public_only(audit, found))
     ordered = [f for _, f in sorted(high, key=lambda item: item[0])]
     return (*ordered, *public, *_descents(audit), *(f for _, f in sorted(low, key=lambda item: item[0])))

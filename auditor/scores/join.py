@@ -75,7 +75,9 @@ def align_board(raw: RawTable, table: ScoreTable, model_column: str | None = Non
     by_key = {header_key(h): h for h in reversed(headers)}
     column = model_column or next((by_key[name] for name in ROLES["model"] if name in by_key), None)
     if column is None or column not in raw.columns:
-        raise InputError(f"--join {raw.source}: no column that could be the model's name; its columns: {', '.join(headers[:20])}")
+        raise InputError(
+            f"--join {raw.source}: no column that could be the model's name; its columns: {', '.join(headers[:20])}"
+        )
     roles = {name for role, names in ROLES.items() for name in names if role != "model"}
     numbers: dict[str, list[float]] = {}
     for header in headers:
@@ -86,7 +88,9 @@ def align_board(raw: RawTable, table: ScoreTable, model_column: str | None = Non
         if sum(v is not None for v in values) >= max(0.5 * len(values), 3):
             numbers[header] = [float("nan") if v is None else v for v in values]
     if not numbers:
-        raise InputError(f"--join {raw.source}: no column of numbers to join on; its columns: {', '.join(headers[:20])}")
+        raise InputError(
+            f"--join {raw.source}: no column of numbers to join on; its columns: {', '.join(headers[:20])}"
+        )
     theirs = [_keys(clean_name(c)) for c in raw.columns[column]]
     ours = [_keys(m) for m in table.models]
     short_theirs = Counter(short for _, short in set(theirs))

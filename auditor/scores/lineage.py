@@ -60,7 +60,9 @@ def read_flagged(path: Path) -> tuple[FlaggedModel, ...]:
         headers = [h.strip() for h in reader.fieldnames or ()]
         column = next((h for h in ("model_norm", "model", "Model", "name") if h in headers), None)
         if column is None:
-            raise InputError(f"{path}: a list of flagged models needs a column 'model'; its columns: {', '.join(headers)}")
+            raise InputError(
+                f"{path}: a list of flagged models needs a column 'model'; its columns: {', '.join(headers)}"
+            )
         for row in reader:
             told = [clean_name(row[k]) for k in headers if k != column and k != "model" and row.get(k)]
             found.append(FlaggedModel(clean_name(row.get(column)), "; ".join(told)[:300], path.name))
@@ -77,7 +79,9 @@ def flagged_models(table: ScoreTable, listed: Collection[FlaggedModel]) -> dict[
     found = {f.model.lower(): f for f in listed}
     for i, flag in enumerate(table.flagged):
         if flag == 1:
-            found.setdefault(table.models[i].lower(), FlaggedModel(table.models[i], "flagged on the board", "the table"))
+            found.setdefault(
+                table.models[i].lower(), FlaggedModel(table.models[i], "flagged on the board", "the table")
+            )
     return found
 
 

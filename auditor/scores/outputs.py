@@ -179,7 +179,11 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
         "front_by_bytes": [table.models[i] for i in front.by_bytes.rows],
         "dominated": int((front.by_params.dominated_by >= 0).sum()),
         "over_time": [
-            {"date": _day(s.day), "entered": [table.models[i] for i in s.entered], "left": [table.models[i] for i in s.left]}
+            {
+                "date": _day(s.day),
+                "entered": [table.models[i] for i in s.entered],
+                "left": [table.models[i] for i in s.left],
+            }
             for s in front.steps[-100:]
         ],
     }
@@ -251,5 +255,3 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
     write_summary(place / "summary.json", summary)
     write_text(place / "report.md", render_scores_report(summary, audit.findings))
     return place
-
-

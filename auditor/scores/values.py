@@ -12,6 +12,8 @@ _TAG = re.compile(r"<[^<>]{0,2000}>")
 _MARKDOWN_LINK = re.compile(r"^\[([^\[\]]{1,500})\]\([^()\s]{0,2000}\)$")
 _PERCENT = re.compile(r"^([+-]?\d+(?:[.,]\d+)?)\s*%$")
 _PLUS_MINUS = re.compile(r"^([+-]?\d+(?:\.\d+)?)\s*(?:±|\+/-)\s*\d+(?:\.\d+)?\s*%?$")
+_PLAIN_NAME = re.compile(r"[\w./+-]+", re.ASCII)
+"""Names as nearly all are: nothing to undo."""
 MAX_NAME = 300
 """Characters of a model's name that are kept."""
 _EMPTY = {"", "-", "—", "na", "n/a", "nan", "none", "null", "?", "unknown", "tbd"}
@@ -24,6 +26,8 @@ def clean_name(value: object) -> str:
     'a/b'
     """
     text = "" if value is None else str(value)
+    if len(text) <= MAX_NAME and _PLAIN_NAME.fullmatch(text):
+        return text
     if "<" in text:
         text = _TAG.sub("", text)
     text = html.unescape(text).strip()

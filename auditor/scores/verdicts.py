@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from auditor.scores.multiplicity import benjamini_yekutieli, family_q, within_family
 from auditor.scores.pooled.covariates import expit
+from auditor.scores.recipes import known_recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from auditor.scores.buckets import BucketView
     from auditor.scores.config import ScoresConfig
+    from auditor.scores.families import Families
     from auditor.scores.pooled.views import AdjustedView
     from auditor.scores.table import ScoreTable
 
@@ -49,7 +52,7 @@ class Judgement:
     detectable: Floats
     """Points of excess that would have been flagged with a probability of 80 %."""
     recipe: Bools
-    """Whether its siblings share the excess."""
+    """Whether its siblings share the excess, or its makers publish a recipe that explains it."""
     disagree: Bools
     """Whether one of the two fits finds the score high and the other does not."""
     unsupported: Bools
@@ -66,24 +69,35 @@ class Judgement:
 
 
 def sibling_median(z: Floats, score: Floats, family: Ints, minimum: int) -> Floats:
-    """Median z of the other members of each row's family whose score is another; NaN below `minimum` of them."""
+    """Median z of the other members of each row's family whose score is another; NaN below `minimum` of them.
+
+    A copy of a model is no witness for it: of equal scores in a family one is counted.
+    """
     found = np.full(len(z), np.nan)
     rows = np.flatnonzero(np.isfinite(z))
-    order = rows[np.argsort(family[rows], kind="stable")]
-    _, start, size = np.unique(family[order], return_index=True, return_counts=True)
-    for begin, count in zip(start, size, strict=True):
-        if count <= minimum:
-            continue
-        members = order[begin : begin + count]
-        if count > 200:
-            # one of two hundred moves a median by nothing that matters
-            found[members] = np.median(z[members])
-            continue
-        values, scores = z[members], np.round(score[members], 5)
-        for k, row in enumerate(members):
-            others = values[(scores != scores[k]) & (np.arange(count) != k)]
-            if len(others) >= minimum:
-                found[row] = np.median(others)
+    if len(rows) == 0:
+        return found
+    order = rows[np.lexsort((np.round(score[rows], 5), family[rows]))]
+    code, value = family[order], np.round(score[order], 5)
+    first = np.append(True, (code[1:] != code[:-1]) | (value[1:] != value[:-1]))
+    group = np.cumsum(first) - 1
+    # one row of each distinct score, sorted by z within its family; a row's own group is then stepped over
+    distinct = order[first]
+    ranking = np.lexsort((z[distinct], family[distinct]))
+    ordered, codes = z[distinct][ranking], family[distinct][ranking]
+    place = np.empty(len(distinct), dtype=np.int64)
+    place[ranking] = np.arange(len(distinct))
+    _, start, size = np.unique(codes, return_index=True, return_counts=True)
+    which = np.searchsorted(start, place, side="right") - 1
+    begin, others, rank = start[which], size[which] - 1, place - start[which]
+
+    def at(k: Ints) -> Floats:
+        shifted = np.where(k >= rank, k + 1, k)
+        return np.asarray(ordered[np.minimum(begin + shifted, len(ordered) - 1)])
+
+    half = np.maximum(others - 1, 0)
+    median = 0.5 * (at(half // 2) + at((half + 1) // 2))
+    found[order] = np.where(others >= minimum, median, np.nan)[group]
     return found
 
 
@@ -100,7 +114,7 @@ def _detectable(view: AdjustedView, by_others: Bools, families: int, config: Sco
 
 
 def judge_adjusted(
-    table: ScoreTable, j: int, view: AdjustedView, family: Ints, evidence: Ints, config: ScoresConfig
+    table: ScoreTable, j: int, view: AdjustedView, families_of: Families, evidence: Ints, config: ScoresConfig
 ) -> Judgement:
     """Verdicts from the pooled model.
 
@@ -108,12 +122,12 @@ def judge_adjusted(
         table: the board.
         j: column of the benchmark.
         view: its adjusted view.
-        family: (n,) codes.
+        families_of: families of the rows.
         evidence: (n,) number of independent lines of evidence that each row has beside this score.
         config: thresholds.
     """
     score = table.scores[:, j]
-    q, families = family_q(view.p, family)
+    q, families = family_q(view.p, families_of.codes)
     shown_by_others = view.by_others.copy()
     others = view.others
     if others is not None:
@@ -134,8 +148,9 @@ def judge_adjusted(
         both_known = np.isfinite(other_z) & np.isfinite(context_z)
         agree = both_known & (other_z >= config.agree_z) & (context_z >= config.agree_z)
         disagree = both_known & ((other_z >= 3.0) ^ (context_z >= 3.0)) & (np.abs(other_z - context_z) >= 2.0)
-        sibling = sibling_median(np.fmin(view.main.z, context_z), score, family, config.recipe_members)
-        recipe = sibling >= config.recipe_z
+        sibling = sibling_median(view.main.z, score, families_of.lines, config.recipe_members)
+        published = np.array([bool(known_recipe(m)) for m in table.models]) & (evidence == 0)
+        recipe = (sibling >= config.recipe_z) | published
         explained = np.zeros(len(score), dtype=bool)
         if view.z_without_terms is not None:
             explained = (view.z_without_terms >= 3.0) & (context.z < 2.0) & ~(q <= config.review_q)
@@ -182,8 +197,6 @@ def judge_buckets(table: ScoreTable, j: int, buckets: BucketView, family: Ints, 
     q, families = family_q(p, family)
     expected, low, high = (np.full(len(score), np.nan) for _ in range(3))
     detectable = np.full(len(score), np.nan)
-    from scipy import stats
-
     for k, bucket in enumerate(buckets.buckets):
         here = (buckets.index == k) & np.isfinite(p)
         if not here.any():

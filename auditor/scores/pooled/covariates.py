@@ -26,6 +26,8 @@ raise what is expected of the next: cutting costs .002 of AUROC where one leaks 
 GUARD_LOW = 4.0
 """The same below: a broken prompt on one benchmark must not make all others look too good. Wider, because honest models
 are uneven downwards (code models, languages)."""
+MAX_LINE_ROWS = 10_000
+"""Rows that a line through a covariate is fitted to; of more, every k-th."""
 KNOWN_SHARE = 0.5
 """Share of the rows that must know a covariate for it to be used; the rest is filled by regression."""
 
@@ -69,18 +71,21 @@ def robust_line(x: Floats, y: Floats, use: Bools, rounds: int = 8) -> tuple[Floa
 
     The scale is the larger of the MAD and the 90th percentile's, since covariates have heavy tails that are honest.
     """
-    centre, spread = x[use].mean(axis=0), x[use].std(axis=0)
-    columns = np.column_stack([np.ones(len(y)), (x - centre) / np.where(spread > 1e-9, spread, np.inf)])
-    weight = use.astype(float)
-    prediction, scale = np.zeros(len(y)), 1.0
+    rows = np.flatnonzero(use)
+    rows = rows[:: max(1, len(rows) // MAX_LINE_ROWS)]
+    centre, spread = x[rows].mean(axis=0), x[rows].std(axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    columns = np.column_stack([np.ones(len(rows)), (x[rows] - centre) / spread])
+    weight = np.ones(len(rows))
+    residual, scale, beta = y[rows], 1.0, np.zeros(columns.shape[1])
     for _ in range(rounds):
         weighted = columns * weight[:, None]
-        beta = np.linalg.solve(weighted.T @ columns + np.eye(columns.shape[1]), weighted.T @ np.where(use, y, 0.0))
-        prediction = columns @ beta
-        residual = np.abs(y - prediction)[use]
-        scale = max(1.4826 * float(np.median(residual)), 1e-3)
-        weight[use] = tukey((y - prediction)[use] / scale)
-    return prediction, max(scale, float(np.quantile(np.abs(y - prediction)[use], 0.9)) / 1.645)
+        beta = np.linalg.solve(weighted.T @ columns + np.eye(columns.shape[1]), weighted.T @ y[rows])
+        residual = y[rows] - columns @ beta
+        scale = max(1.4826 * float(np.median(np.abs(residual))), 1e-3)
+        weight = tukey(residual / scale)
+    prediction = beta[0] + ((x - centre) / spread) @ beta[1:]
+    return prediction, max(scale, float(np.quantile(np.abs(residual), 0.9)) / 1.645)
 
 
 def _fill(values: Floats, base: Floats, fitted: Bools) -> Floats:
@@ -126,7 +131,11 @@ def guarded_others(table: ScoreTable, j: int, rows: Bools, base: Floats) -> tupl
     """Logits of the benchmarks other than `j`, each cut to what the remaining ones (never `j`) make believable."""
     b = table.scores.shape[1]
     known = np.isfinite(table.scores)
-    picked = [k for k in range(b) if k != j and known[rows, k].mean() >= KNOWN_SHARE and np.ptp(table.scores[rows & known[:, k], k]) > 0]
+    picked = [
+        k
+        for k in range(b)
+        if k != j and known[rows, k].mean() >= KNOWN_SHARE and np.ptp(table.scores[rows & known[:, k], k]) > 0
+    ]
     if not picked:
         return np.zeros((len(table), 0)), np.zeros(len(table), dtype=bool), ()
     enough = known[:, picked].mean(axis=1) >= 0.5

@@ -38,6 +38,9 @@ MIN_SCALE = 0.02
 """Floor of the residual SD in logits: half a point at 50 %. A board of copies would make every rounding an outlier."""
 
 
+MAX_FIT_ROWS = 12_000
+"""Rows that a fit of thirty coefficients learns from. On larger boards whole families are drawn; the others are judged
+by a fit that has never seen them, which is what leaving a family out is for."""
 WITHIN_PRIOR_SHARE = 0.4
 WITHIN_PRIOR_FREEDOM = 60.0
 """The spread within families is shrunk towards two fifths of the whole variance, as if 60 degrees of freedom had said so
@@ -133,9 +136,22 @@ class _Blocks:
         ]
 
 
-def leave_family_out(
-    x: Floats, y: Floats, precision: Floats, family: Ints, prior: Floats, tau2: float
-) -> tuple[Floats, Floats, float]:
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A fit, and each row's residual from the fit without its family."""
+
+    residual: Floats
+    leverage: Floats
+    """h, squared logits."""
+    trace: float
+    """Of the smoother: the effective number of coefficients."""
+    coefficients: Floats
+    """Of the fit with every family."""
+    covariance: Floats
+    """Of the coefficients."""
+
+
+def leave_family_out(x: Floats, y: Floats, precision: Floats, family: Ints, prior: Floats, tau2: float) -> LeftOut:
     """Residual and leverage of each row from the fit without its family.
 
     Args:
@@ -145,8 +161,6 @@ def leave_family_out(
         family: (n,) codes from 0.
         prior: (m,) prior variance of each coefficient.
         tau2: variance of family effects.
-    Returns:
-        residual (n,), leverage h (n,) in squared logits, and the trace of the smoother.
     """
     count = int(family.max()) + 1 if len(family) else 0
     total = np.bincount(family, weights=precision, minlength=count)
@@ -185,7 +199,7 @@ def leave_family_out(
         without = np.linalg.inv(gram - own)
         residual[rows] = y[rows] - block @ (without @ (right - own_y))
         leverage[rows] = np.einsum("ij,jk,ik->i", block, without, block)
-    return residual, np.maximum(leverage, 0.0), float(np.trace(inverse @ data))
+    return LeftOut(residual, np.maximum(leverage, 0.0), float(np.trace(inverse @ data)), beta, inverse)
 
 
 def family_mean(
@@ -235,6 +249,33 @@ def _variance_parts(residual: Floats, weight: Floats, family: Ints, sampling: Fl
     return float(np.sqrt(sigma2)), float(np.sqrt(max(whole2 - sigma2 - noise, 0.05 * whole2)))
 
 
+def _whole_families(codes: Ints, fitted: Bools) -> Ints:
+    """Rows that the fit learns from: all, or on large boards those of families drawn with a fixed seed."""
+    if len(codes) <= MAX_FIT_ROWS:
+        return np.arange(len(codes))
+    sizes = np.bincount(codes)
+    order = np.random.default_rng(2011).permutation(len(sizes))
+    # a family that alone is half the board would leave no room for others
+    drawn = order[np.cumsum(np.minimum(sizes[order], MAX_FIT_ROWS // 10)) <= MAX_FIT_ROWS]
+    member = np.zeros(len(sizes), dtype=bool)
+    member[drawn] = True
+    rows = np.flatnonzero(member[codes])
+    return rows if fitted[rows].sum() >= MAX_FIT_ROWS // 4 else np.arange(len(codes))
+
+
+def _for_everyone(
+    solved: LeftOut, weight: Floats, sample: Ints, x: Floats, y: Floats, noise: Floats, fitted: Bools, variance: float
+) -> tuple[Floats, Floats, Floats]:
+    """Residual, leverage and weight of all rows: families outside the sample are left out of the fit as it is."""
+    if len(sample) == len(y):
+        return solved.residual, solved.leverage, weight
+    residual = y - x @ solved.coefficients
+    leverage = np.maximum(((x @ solved.covariance) * x).sum(axis=1), 0.0)
+    weights = np.where(fitted, tukey(residual / np.sqrt(variance + leverage + noise)), 0.0)
+    residual[sample], leverage[sample], weights[sample] = solved.residual, solved.leverage, weight
+    return residual, leverage, weights
+
+
 def fit_pooled(
     covariates: Floats, y: Floats, sampling_variance: Floats, family: Ints, use: Bools, predict: Bools
 ) -> PooledFit:
@@ -259,18 +300,23 @@ def fit_pooled(
     spread = max(1.4826 * float(np.median(np.abs(target[fitted] - centre))), MIN_SCALE)
     whole = max(float(np.var(np.clip(target[fitted] - centre, -3.0 * spread, 3.0 * spread))), MIN_SCALE**2)
     x, prior = design(standard.columns, landmarks(standard.columns, fitted), whole)
+    sample = _whole_families(codes, fitted)
+    taught, kin = fitted[sample], codes[sample]
     sigma = tau = spread / 2.0
-    weight = fitted.astype(float)
-    residual = leverage = mean = variance = total = np.zeros(len(rows))
-    trace = 0.0
+    weight = taught.astype(float)
+    solved = LeftOut(np.zeros(0), np.zeros(0), 0.0, np.zeros(0), np.zeros((0, 0)))
     for _ in range(ROUNDS):
-        precision = weight / (sigma**2 + noise)
-        residual, leverage, trace = leave_family_out(x, target - centre, precision, codes, prior, tau**2)
-        mean, variance, total = family_mean(residual, precision, codes, tau**2 + leverage)
-        sigma, tau = _variance_parts(residual, weight, codes, noise)
-        outer = residual / np.sqrt(sigma**2 + tau**2 + leverage + noise)
-        inner = (residual - mean) / np.sqrt(sigma**2 + variance + noise)
-        weight = np.where(fitted, np.minimum(tukey(outer), tukey(inner)), 0.0)
+        precision = weight / (sigma**2 + noise[sample])
+        solved = leave_family_out(x[sample], target[sample] - centre, precision, kin, prior, tau**2)
+        mean, variance, _ = family_mean(solved.residual, precision, kin, tau**2 + solved.leverage)
+        sigma, tau = _variance_parts(solved.residual, weight, kin, noise[sample])
+        outer = solved.residual / np.sqrt(sigma**2 + tau**2 + solved.leverage + noise[sample])
+        inner = (solved.residual - mean) / np.sqrt(sigma**2 + variance + noise[sample])
+        weight = np.where(taught, np.minimum(tukey(outer), tukey(inner)), 0.0)
+    residual, leverage, weight = _for_everyone(
+        solved, weight, sample, x, target - centre, noise, fitted, sigma**2 + tau**2
+    )
+    mean, variance, total = family_mean(residual, weight / (sigma**2 + noise), codes, tau**2 + leverage)
 
     def spread_out(values: Floats) -> Floats:
         full = np.full(len(y), np.nan)
@@ -292,5 +338,5 @@ def fit_pooled(
         sigma=sigma,
         tau=tau,
         families=len(np.unique(codes[fitted])),
-        columns=round(trace),
+        columns=round(solved.trace),
     )

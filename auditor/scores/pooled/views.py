@@ -106,9 +106,7 @@ def _make_view(
         z_family = family_residual / family_sd
         # the family residual is what is left of the board residual, so their correlation is the ratio of the SDs
         correlation = np.clip(family_sd / sd, 0.0, 1.0)
-        z = (z_board + FAMILY_WEIGHT * z_family) / np.sqrt(
-            1.0 + FAMILY_WEIGHT**2 + 2.0 * FAMILY_WEIGHT * correlation
-        )
+        z = (z_board + FAMILY_WEIGHT * z_family) / np.sqrt(1.0 + FAMILY_WEIGHT**2 + 2.0 * FAMILY_WEIGHT * correlation)
         if join_with is not None:
             rows = one_of_each(family, use & np.isfinite(z) & np.isfinite(join_with))
             a, b = np.clip(z[rows], -3, 3), np.clip(join_with[rows], -3, 3)
