@@ -11,14 +11,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "BenchmarkIndex": "auditor.index",
+    "ReadOptions": "auditor.sources",
+    "ScanConfig": "auditor.config",
+    "ScanResult": "auditor.results",
     "load_benchmark": "auditor.suites",
+    "scan": "auditor.scanning",
 }
 """Public names and the module each is loaded from on first use."""
 
 if TYPE_CHECKING:
+    from auditor.config import ScanConfig as ScanConfig
+    from auditor.index import BenchmarkIndex as BenchmarkIndex
+    from auditor.results import ScanResult as ScanResult
+    from auditor.scanning import scan as scan
+    from auditor.sources import ReadOptions as ReadOptions
     from auditor.suites import load_benchmark as load_benchmark
 
-__all__ = ["__version__", *sorted(_LAZY)]
+__all__ = [
+    "BenchmarkIndex",
+    "ReadOptions",
+    "ScanConfig",
+    "ScanResult",
+    "__version__",
+    "load_benchmark",
+    "scan",
+]
 
 
 def __getattr__(name: str) -> Any:

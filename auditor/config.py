@@ -1,17 +1,29 @@
 """Every threshold of a scan in one place, with its reason. Results carry the config that made them.
 
-The numbers were set on corpora that plant the items of ARC-Challenge, TruthfulQA, HumanEval and MBPP, with other seeds than
-the ones that `benchmarks/` reports on (`benchmarks/planted.py --development`), and then left alone.
+The numbers were set on corpora that plant the items of ARC-Challenge, TruthfulQA, HumanEval and MBPP, with other
+seeds than the ones that `benchmarks/` reports on (`benchmarks/planted.py --development`), and then left alone.
 """
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, fields
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from auditor.errors import InputError
 
 DETECTORS = ("ngram",)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold as a person is told of it."""
+
+    name: str
+    default: float | int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +60,32 @@ class ScanConfig:
     sixth about 0.8; the same template with other words stays under 0.7."""
     supported_containment: float = 0.55
     """The same where the answer or the options stand beside it."""
-    review_containment: float = 0.30
-    """From this share on a person should look: a third to a half of a question, in one place."""
+    short_coverage: float = 0.9
+    """Share of a short item's words, each counting the same, that must stand there: "the official language of the
+    Netherlands is Dutch" is no copy of "What is the official language of the Netherlands?"."""
+    review_weight: float = 30.0
+    """Nats that a variant, a passage, or a short question without its answer must carry to be shown to a person."""
+    review_containment: float = 0.35
+    """Share of the question's tokens that must stand there as one run for a cut copy to be shown: a third and more."""
+    review_run: int = 6
+    """Tokens that this run has at the least."""
+    cut_containment: float = 0.25
+    """Weighted share that a cut copy must hold: half of the words are a quarter of the weight when the rare ones come
+    last."""
+    cut_weight: float = 12.0
+    """Nats that a cut copy must carry: about four content words."""
+    scattered_containment: float = 0.45
+    """Share of the question that must stand in one region when it is neither whole nor one piece."""
+    scattered_weight: float = 45.0
+    """Nats that it must carry. Problems of one field share their phrases; below this, clean text is shown more often
+    than edited copies."""
     ask_containment: float = 0.5
     """Share of the question's last sentence that must be there: a shared passage without what is asked is no item."""
     contaminated_weight: float = 38.0
     """Nats that a question must carry to be recognised by itself: about eight content words. Below it ("Which of the
     following is true?") the answer or the options have to be there too."""
-    supported_weight: float = 24.0
-    """Nats of question, answer and options together that a short item must carry."""
-    review_weight: float = 30.0
-    """Nats that a part of an item must carry to be shown to a person."""
-    review_run: int = 6
-    """Tokens in a row that a part of an item must have to be shown: scattered phrases are the style of a field."""
+    supported_weight: float = 18.0
+    """Nats of question and answer together that a short item must carry."""
     answer_reach: int = 48
     """Tokens after the question within which its answer counts as standing beside it, besides the options' own."""
 
@@ -82,10 +107,34 @@ class ScanConfig:
             "supported_containment",
             "review_containment",
             "ask_containment",
+            "short_coverage",
+            "cut_containment",
+            "scattered_containment",
         ):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(f"{name} must be above 0 and at most 1, not {value}")
+
+    @classmethod
+    def thresholds(cls) -> list[Threshold]:
+        """Every threshold with its default and its reason, which is read from the text under it in this file."""
+        body = next(
+            node.body
+            for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+        )
+        reasons = {
+            before.target.id: " ".join(after.value.value.split())
+            for before, after in pairwise(body)
+            if isinstance(before, ast.AnnAssign)
+            and isinstance(before.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        }
+        return [
+            Threshold(f.name, f.default, reasons[f.name]) for f in fields(cls) if isinstance(f.default, int | float)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The values by name, for `summary.json`."""

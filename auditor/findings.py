@@ -34,7 +34,7 @@ _COPIED_ON = "The record may quote the benchmark on purpose: documentation, a pa
 _SHARED_SOURCE = "Benchmark and training set may share an older source, such as a textbook, an exam or Wikipedia."
 _TEXTBOOK = "It may be a common textbook question that many people wrote down independently."
 _DUPLICATE = "The benchmark's own items may be duplicates of its public training split."
-_REMOVE = "Remove the record before training: `auditor clean` writes the set without it."
+_REMOVE = "Remove the record before training; `matches.jsonl` names its source and row."
 _EXCLUDE = (
     "If the model is trained already, report its score without the contaminated items beside the score with them."
 )

@@ -1,24 +1,24 @@
 """The benchmark index: items, their tokens and the n-gram table, built once, saved, memory-mapped.
 
 Items that ask the same thing in the same tokens form one group, so that a question that a benchmark repeats is looked
-for once and every item that asks it is named. Nothing in an index depends on the corpus that is scanned with it: what is learnt
-from that is laid over it by `weigh`.
+for once and every item that asks it is named. Nothing in an index depends on the corpus that is scanned with it: what
+is learnt from that is laid over it by `weigh`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import mmap
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import xxhash
 
 from auditor import __version__
+from auditor.decoys import decoys_of
 from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.kernels import seeds
 from auditor.kernels.build import gram_keys, open_addressing
@@ -28,6 +28,7 @@ from auditor.types import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -44,9 +45,9 @@ SHORT_QUESTION = 8
 """Tokens below which a question's n-grams are too few, and those that it makes with its answer or options are added."""
 
 _ARRAYS = (
-    "item_start", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens", "token_word",
-    "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter", "posting_start",
-    "posting_item", "gram_df",
+    "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens",
+    "token_word", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter",
+    "posting_start", "posting_item", "gram_df",
 )  # fmt: skip
 
 
@@ -74,6 +75,13 @@ class Tokens:
         return self.data[self.starts[position] : self.ends[position]].decode("utf-8")
 
 
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, not to be written to."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 @functools.cache
 def text_classes() -> ByteClasses:
     """The byte classes of plain text."""
@@ -87,7 +95,8 @@ def tokens_of(text: str) -> Tokens:
     hashes = np.empty(len(data) + 1, np.uint64)
     starts, ends = np.empty(len(data) + 1, np.int64), np.empty(len(data) + 1, np.int64)
     _, count, _ = tokenize(buffer, 0, len(data), False, text_classes(), tables(), hashes, starts, ends, True)
-    return Tokens(hashes[:count].copy(), starts[:count].copy(), ends[:count].copy(), data)
+    hashes, starts, ends = (frozen(array[:count].copy()) for array in (hashes, starts, ends))
+    return Tokens(hashes, starts, ends, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,8 @@ class BenchmarkInfo:
     warnings: tuple[str, ...]
     not_indexed: dict[str, int]
     """Items that cannot be looked for, by reason."""
+    decoys: int
+    """Decoys that are looked for beside its items."""
 
 
 class BenchmarkIndex:
@@ -113,10 +124,13 @@ class BenchmarkIndex:
                  items: bytes | mmap.mmap) -> None:  # fmt: skip
         self.benchmarks = benchmarks
         self.parameters = parameters
-        self.arrays = arrays
+        # numba compiles a kernel once for arrays that may be written to and once for others: ours are all of one kind,
+        # built just now or mapped from a file
+        self.arrays = {name: frozen(array) for name, array in arrays.items()}
         self._items = items
         self.group_count = len(arrays["group_start"]) - 1
         self.item_count = len(arrays["group_of"])
+        self._is_decoy = arrays["is_decoy"]
 
     @classmethod
     def build(cls, benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkIndex:
@@ -141,6 +155,10 @@ class BenchmarkIndex:
             item_id=row["item_id"], question=row["question"], choices=tuple(row["choices"]),
             answers=tuple(row["answers"]), passage=row["passage"], split=row["split"], subset=row["subset"],
         )  # fmt: skip
+
+    def is_decoy(self, number: int) -> bool:
+        """Whether an item is a decoy (see `auditor.decoys`)."""
+        return bool(self._is_decoy[number])
 
     def benchmark_of(self, number: int) -> BenchmarkInfo:
         """The benchmark of an item."""
@@ -188,7 +206,7 @@ class BenchmarkIndex:
             if versions != (INDEX_VERSION, TEXT_VERSION):
                 raise IndexVersionError(
                     f"the index {directory} was made by auditor {header.get('auditor', '?')} (index version "
-                    f"{versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it and build it again"
+                    f"{versions[0]}.{versions[1]}, this is {INDEX_VERSION}.{TEXT_VERSION}): delete it and build it anew"
                 )
             arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
             with (directory / "items.jsonl").open("rb") as file:
@@ -206,19 +224,8 @@ class BenchmarkIndex:
             ) from error
 
 
-def index_key(benchmarks: Iterable[Benchmark], config: ScanConfig) -> str:
-    """Name under which an index is cached: a hash of all that it is made of."""
-    digest = xxhash.xxh3_128()
-    digest.update(f"{INDEX_VERSION}.{TEXT_VERSION} {sorted(_parameters(config).items())}".encode())
-    for benchmark in benchmarks:
-        digest.update(orjson.dumps([benchmark.name, benchmark.source, benchmark.sha256, benchmark.revision,
-                                    benchmark.licence, list(benchmark.warnings), dict(benchmark.skipped)]))  # fmt: skip
-        for item in benchmark.items:
-            digest.update(_item_line(item))
-    return digest.hexdigest()
-
-
-def _parameters(config: ScanConfig) -> dict[str, Any]:
+def index_parameters(config: ScanConfig) -> dict[str, Any]:
+    """The thresholds that an index depends on, by name."""
     return {"ngram_size": config.ngram_size, "max_document_frequency": config.max_document_frequency}
 
 
@@ -226,7 +233,9 @@ def _info_json(info: BenchmarkInfo) -> dict[str, Any]:
     return {name: getattr(info, name) for name in BenchmarkInfo.__slots__}
 
 
-def _item_line(item: Item) -> bytes:
+def item_line(item: Item) -> bytes:
+    """An item as a line of JSON; lone surrogates become "?"."""
+    """An item as a line of JSON; lone surrogates become "?"."""
     row = {name: getattr(item, name) for name in Item.__slots__}
     try:
         return orjson.dumps(row) + b"\n"
@@ -251,39 +260,54 @@ def _seed_texts(item: Item) -> Iterator[str]:
         yield f"{item.question} 1 {item.choices[0]}"
 
 
+class _Builder:
+    """Gathers items, one after another, into the lists that the arrays are made of."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._groups: dict[bytes, int] = {}
+        self.lines: list[bytes] = []
+        self.is_decoy: list[bool] = []
+        self.benchmark_of: list[int] = []
+        self.group_of: list[int] = []
+        self.members: list[list[int]] = []
+        self.group_tokens: list[NDArray[np.uint64]] = []
+        self.seed_tokens: list[NDArray[np.uint64]] = []
+        self.seed_group: list[int] = []
+
+    def has(self, tokens: Tokens) -> bool:
+        """Whether an item asks just this."""
+        return tokens.hashes.tobytes() in self._groups
+
+    def add(self, item: Item, tokens: Tokens, benchmark: int, *, is_decoy: bool = False) -> bool:
+        """Add an item; returns whether it can be looked for."""
+        number = len(self.lines)
+        group = self._groups.setdefault(tokens.hashes.tobytes(), len(self.members))
+        if group == len(self.members):
+            self.members.append([])
+            self.group_tokens.append(tokens.hashes)
+        self.members[group].append(number)
+        self.lines.append(item_line(item))
+        self.is_decoy.append(is_decoy)
+        self.benchmark_of.append(benchmark)
+        self.group_of.append(group)
+        seeds_before = len(self.seed_tokens)
+        if len(tokens) >= self._size:
+            self.seed_tokens.append(tokens.hashes)
+        if len(tokens) < SHORT_QUESTION:
+            self.seed_tokens += [t for text in _seed_texts(item) if len(t := tokens_of(text).hashes) >= self._size]
+        self.seed_group += [group] * (len(self.seed_tokens) - seeds_before)
+        return len(self.seed_tokens) > seeds_before
+
+
 def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkIndex:
-    size = config.ngram_size
-    lines: list[bytes] = []
-    benchmark_of: list[int] = []
-    group_of: list[int] = []
-    groups: dict[bytes, int] = {}
-    members: list[list[int]] = []
-    group_tokens: list[NDArray[np.uint64]] = []
-    seed_tokens: list[NDArray[np.uint64]] = []
-    seed_group: list[int] = []
+    builder = _Builder(config.ngram_size)
     infos: list[BenchmarkInfo] = []
-    number = 0
+    all_tokens: list[list[Tokens]] = []
     for position, benchmark in enumerate(benchmarks):
-        not_indexed: dict[str, int] = {}
-        for item in benchmark.items:
-            lines.append(_item_line(item))
-            benchmark_of.append(position)
-            hashes = tokens_of(item.question).hashes
-            seed_count = len(seed_tokens)
-            if len(hashes) >= size:
-                seed_tokens.append(hashes)
-            if len(hashes) < SHORT_QUESTION:
-                seed_tokens += [t for text in _seed_texts(item) if len(t := tokens_of(text).hashes) >= size]
-            if len(seed_tokens) == seed_count:
-                not_indexed["too_short"] = not_indexed.get("too_short", 0) + 1
-            group = groups.setdefault(hashes.tobytes(), len(groups))
-            if group == len(members):
-                members.append([])
-                group_tokens.append(hashes)
-            members[group].append(number)
-            group_of.append(group)
-            seed_group += [group] * (len(seed_tokens) - seed_count)
-            number += 1
+        tokens = [tokens_of(item.question) for item in benchmark.items]
+        lost = sum(not builder.add(i, t, position) for i, t in zip(benchmark.items, tokens, strict=True))
+        all_tokens.append(tokens)
         infos.append(
             BenchmarkInfo(
                 name=benchmark.name,
@@ -294,35 +318,56 @@ def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkInde
                 licence=benchmark.licence,
                 skipped=dict(benchmark.skipped),
                 warnings=benchmark.warnings,
-                not_indexed=not_indexed,
-            )  # fmt: skip
+                not_indexed={"too_short": lost} if lost else {},
+                decoys=0,
+            )
         )
-    tokens = np.concatenate([np.zeros(0, np.uint64), *group_tokens])
-    token_start = _starts(map(len, group_tokens))
+    real_groups = len(builder.members)
+    for position, benchmark in enumerate(benchmarks):
+        count = 0
+        for decoy in decoys_of(benchmark.items, all_tokens[position]):
+            halves = tokens_of(decoy.question)
+            # two halves of one template can make a question that is really asked
+            if not builder.has(halves):
+                count += builder.add(decoy, halves, position, is_decoy=True)
+        infos[position] = dataclasses.replace(infos[position], decoys=count)
+    return BenchmarkIndex(
+        tuple(infos), index_parameters(config), _arrays(builder, real_groups, config), b"".join(builder.lines)
+    )
+
+
+def _arrays(builder: _Builder, real_groups: int, config: ScanConfig) -> dict[str, Any]:
+    tokens = np.concatenate([np.zeros(0, np.uint64), *builder.group_tokens])
+    token_start = _starts(map(len, builder.group_tokens))
     words, token_word = np.unique(tokens, return_inverse=True)
-    owner = np.repeat(np.arange(len(group_tokens)), np.diff(token_start))
-    pairs = np.unique(np.stack([token_word, owner]), axis=1) if len(tokens) else np.zeros((2, 0), np.int64)
+    owner = np.repeat(np.arange(len(builder.members)), np.diff(token_start))
+    real = owner < real_groups
+    pairs = np.unique(np.stack([token_word[real], owner[real]]), axis=1) if real.any() else np.zeros((2, 0), np.int64)
     word_keys, word_slots, _, _, _ = open_addressing(words, 1)
-    grams = _gram_table(seed_tokens, np.array(seed_group, np.int64), config)
-    arrays = {
-        "item_start": _starts(map(len, lines)),
-        "benchmark_of": np.array(benchmark_of, np.int32),
-        "group_of": np.array(group_of, np.int32),
-        "group_start": _starts(map(len, members)),
-        "group_items": np.array([i for group in members for i in group], np.int32),
+    return {
+        "item_start": _starts(map(len, builder.lines)),
+        "is_decoy": np.array(builder.is_decoy, np.bool_),
+        "benchmark_of": np.array(builder.benchmark_of, np.int32),
+        "group_of": np.array(builder.group_of, np.int32),
+        "group_start": _starts(map(len, builder.members)),
+        "group_items": np.array([i for group in builder.members for i in group], np.int32),
         "token_start": token_start,
         "tokens": tokens,
         "token_word": token_word.astype(np.int32),
         "word_keys": word_keys,
         "word_slots": word_slots,
         "word_df": np.bincount(pairs[0], minlength=len(words)).astype(np.int32),
-        **grams,
+        **_gram_table(builder.seed_tokens, np.array(builder.seed_group, np.int64), real_groups, config),
     }
-    return BenchmarkIndex(tuple(infos), _parameters(config), arrays, b"".join(lines))
 
 
-def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], config: ScanConfig) -> dict[str, Any]:
-    """The n-grams of `texts`, each with the groups it is in; those in too many groups are left out."""
+def _gram_table(
+    texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], real_groups: int, config: ScanConfig
+) -> dict[str, Any]:
+    """The n-grams of `texts`, each with the groups it is in; those in too many groups are left out.
+
+    Decoys, the groups from `real_groups` on, are found by them but do not count for how frequent they are.
+    """
     tokens = np.concatenate([np.zeros(0, np.uint64), *texts])
     starts = _starts(map(len, texts))
     keys, owners = np.empty(len(tokens), np.uint64), np.empty(len(tokens), np.int64)
@@ -334,9 +379,10 @@ def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], conf
     distinct[1:] = (keys[1:] != keys[:-1]) | (owner_groups[1:] != owner_groups[:-1])
     keys, owner_groups = keys[distinct], owner_groups[distinct]
     unique_keys, first, frequency = np.unique(keys, return_index=True, return_counts=True)
-    kept = frequency <= config.max_document_frequency
+    real = np.add.reduceat((owner_groups < real_groups).astype(np.int64), first) if len(first) else frequency
+    kept = real <= config.max_document_frequency
     chosen = np.repeat(kept, frequency)
-    unique_keys, frequency = unique_keys[kept], frequency[kept]
+    unique_keys, frequency, real = unique_keys[kept], frequency[kept], real[kept]
     table_keys, table_slots, _, bits, _ = open_addressing(unique_keys, FILTER_BITS_PER_GRAM)
     return {
         "gram_table_keys": table_keys,
@@ -344,7 +390,7 @@ def _gram_table(texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], conf
         "gram_filter": bits,
         "posting_start": _starts(frequency),
         "posting_item": owner_groups[chosen].astype(np.int32),
-        "gram_df": frequency.astype(np.int32),
+        "gram_df": real.astype(np.int32),
     }
 
 
@@ -385,7 +431,7 @@ def weigh(index: BenchmarkIndex, learnt: Learnt | None, config: ScanConfig) -> W
     """
     a = index.arrays
     records = learnt.records if learnt else 0
-    total = index.group_count + records
+    total = sum(b.items for b in index.benchmarks) + records
     gram_df = a["gram_df"] + (learnt.gram_df if learnt else 0)
     word_df = a["word_df"] + (learnt.word_df if learnt else 0)
     rarest = np.log((total + 1) / 1.5)

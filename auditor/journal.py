@@ -1,7 +1,7 @@
 """What an interrupted scan leaves behind, so that `--resume` goes on where it stopped.
 
-The journal lies in the output directory while a scan runs: a header that says which run it is, and a line for each block that was
-scanned. A line that was cut off by a crash is left out, and its block is scanned again.
+The journal lies in the output directory while a scan runs: a header that says which run it is, and a line for each
+block that was scanned. A line that was cut off by a crash is left out, and its block is scanned again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DIRECTORY = ".unfinished"
 class Journal:
     """Appends results as they come, and gives back those of the run before.
 
-    Raises OutputError where the directory cannot be written, InputError where `resume` is asked for and what is there is
-    another run.
+    Raises OutputError where the directory cannot be written, InputError where `resume` is asked for and what is there
+    is another run.
     """
 
     def __init__(self, out: Path, header: dict[str, Any], *, resume: bool) -> None:
@@ -58,8 +58,8 @@ class Journal:
             self._file.flush()
         except OSError as error:
             raise OutputError(
-                f"cannot write to {self.directory}: {error.strerror or error}. What was scanned so far is kept; make room "
-                "and run again with --resume"
+                f"cannot write to {self.directory}: {error.strerror or error}. What was scanned so far is "
+                "kept; make room and run again with --resume"
             ) from error
 
     def close(self) -> None:

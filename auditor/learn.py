@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +28,8 @@ SAMPLED_SOURCES = 16
 def learn(index: BenchmarkIndex, sources: Sequence[Source], options: ReadOptions, config: ScanConfig) -> Learnt:
     """Count words and n-grams in the first blocks of evenly spread sources, some `config.learn_bytes` in all.
 
-    What is read depends on the sources and the options alone, never on the engine or its workers. A source that cannot be
-    opened is passed over here; the scan will say so.
+    What is read depends on the sources and the options alone, never on the engine or its workers. A source that
+    cannot be opened is passed over here; the scan will say so.
     """
     frequencies = frequencies_for(index)
     workspace = ngram.Workspace(weigh(index, None, config).table)
@@ -85,6 +84,3 @@ def _count(block, counter, workspace, frequencies, options) -> int:  # type: ign
     rows = np.arange(len(texts), dtype=np.int64)
     counter.texts(data, bounds[:-1], bounds[1:], rows, workspace, frequencies, counting=True)
     return len(texts)
-
-
-__all__ = ["Counter", "learn", "spread"]

@@ -10,6 +10,7 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
+from auditor.decoys import FalseDiscovery, estimate
 from auditor.findings import merge_matches
 from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
 from auditor.report.markdown import render_scan_report
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from auditor.scanner import BlockResult
     from auditor.types import Finding, Match, Skip
 
-BENIGN_SKIPS = frozenset({"not_data", "hidden", "duplicate"})
+BENIGN_SKIPS = frozenset({"ignored_file", "empty_file", "own_output"})
 """Reasons of skips that leave nothing unread that was asked for."""
 
 
@@ -50,6 +51,7 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     skips: list[Skip] = field(default_factory=list)
     blank_lines: int = 0
+    decoys_found: Counter[str] = field(default_factory=Counter)
 
     def add(self, result: BlockResult) -> None:
         """Add the result of a block."""
@@ -60,6 +62,7 @@ class Tally:
         self.matches += result.matches
         self.blank_lines += result.blank_lines
         self.skipped.update(result.records_skipped)
+        self.decoys_found.update(result.decoys_found)
         self._remember(result.skips)
 
     def skip(self, skip: Skip) -> None:
@@ -105,7 +108,8 @@ def _rank(match: Match) -> tuple[bool, float]:
 class ScanResult:
     """A finished scan.
 
-    `matches` holds what is worth showing; `summary` is what `summary.json` says (see `auditor.report.markdown` for keys).
+    `matches` holds what is worth showing; `summary` is what `summary.json` says (see `auditor.report.markdown` for
+    keys).
     """
 
     matches: tuple[Match, ...]
@@ -169,6 +173,7 @@ def summarise(
     interrupted: bool, seconds: float, command: list[str], reading: Mapping[str, Any], learnt_records: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The summary of a run, in a fixed order of keys; `seconds` is all in it that the clock has a part in."""
+    overall = false_discovery(tally, matches, index)
     unread = {r: n for r, n in tally.skipped.items() if r not in BENIGN_SKIPS}
     common = int(weights.groups_without_grams.sum())
     return {
@@ -210,17 +215,34 @@ def summarise(
         },
         "boilerplate": {
             "records_learnt_from": learnt_records,
-            "ngrams": int(len(weights.table.weight)),
+            "ngrams": len(weights.table.weight),
             "ngrams_everywhere": weights.boilerplate_grams,
             "questions_of_boilerplate_only": common,
         },
-        "estimated_false_discovery_rate": None,
+        "estimated_false_discovery_rate": overall.estimate,
+        "false_discovery": {
+            "estimate": overall.estimate,
+            "upper_95": overall.upper,
+            "decoys": overall.decoys,
+            "decoys_found": overall.decoys_found,
+            "method": "target-decoy: decoys are halves of different items of one benchmark",
+        },
         "config": config.to_json(),
         "reading": dict(reading),
         "versions": versions(),
         "command": command,
         "seconds": round(seconds, 3),
     }  # fmt: skip
+
+
+def false_discovery(tally: Tally, matches: Iterable[Match], index: BenchmarkIndex) -> FalseDiscovery:
+    """The estimate over all benchmarks: each one's decoys stand for its items."""
+    found = sum(m.verdict is Verdict.CONTAMINATED for m in matches)
+    items = sum(info.items for info in index.benchmarks)
+    decoys = sum(info.decoys for info in index.benchmarks)
+    # weighted by how many items one decoy stands for, so that a small benchmark's decoys do not speak for a large one
+    seen = sum(tally.decoys_found[info.name] * info.items / info.decoys for info in index.benchmarks if info.decoys)
+    return estimate(items, decoys, round(seen * decoys / items) if items else 0, found)
 
 
 def _warnings(name: str, items: int, not_indexed: Mapping[str, int]) -> list[str]:

@@ -15,7 +15,7 @@ from auditor.detectors import ngram
 from auditor.kernels import seeds
 from auditor.sources import KNOWN_KEYS, ReadOptions, TextField, has_text, text_fields
 from auditor.sources.blocks import Block, Columns, JsonLines, Piece, TextPieces
-from auditor.types import Match, Skip
+from auditor.types import Match, Skip, Verdict
 from auditor.verify import Verifier
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class BlockResult:
     index: int
     """The block's place in its source."""
     records_read: int
+    """Records that were scanned; -1 where a long record, counted with its first piece, turns out to be broken."""
     records_skipped: Mapping[str, int]
     """By reason."""
     blank_lines: int
@@ -46,6 +47,12 @@ class BlockResult:
     matches: tuple[Match, ...]
     skips: tuple[Skip, ...]
     """The first skips of each reason, by row."""
+    decoys_found: Mapping[str, int]
+    """Decoys of each benchmark that a record seems to hold."""
+
+
+Found = tuple[Match, bool]
+"""A match, and whether it is of a decoy."""
 
 
 class Scanner:
@@ -82,17 +89,24 @@ class Scanner:
             found = self._columns(block, payload, skipped, skips)
         else:
             found = self._pieces(block, payload)
-        matches = tuple(found)
+        matches: list[Match] = []
+        decoys: Counter[str] = Counter()
+        for match, is_decoy in found:
+            if not is_decoy:
+                matches.append(match)
+            elif match.verdict is Verdict.CONTAMINATED:
+                decoys[match.benchmark] += 1
         lost = sum(skipped.values()) - sum(skip.row is None for skip in block.skips)
         return BlockResult(
             source=block.source,
             index=block.index,
-            records_read=max(0, block.rows - blank - lost),
+            records_read=block.rows - blank - lost,
             records_skipped=dict(sorted(skipped.items())),
             blank_lines=blank,
             bytes_read=block.bytes_read,
-            matches=matches,
+            matches=tuple(matches),
             skips=first_of_each(skips),
+            decoys_found=dict(sorted(decoys.items())),
         )
 
     def _workspace(self) -> ngram.Workspace:
@@ -101,13 +115,13 @@ class Scanner:
         workspace: ngram.Workspace = self._local.workspace
         return workspace
 
-    def _lines(self, block: Block, payload: JsonLines, proposals: ngram.Proposals) -> Iterator[Match]:
+    def _lines(self, block: Block, payload: JsonLines, proposals: ngram.Proposals) -> Iterator[Found]:
         for row, groups in sorted(proposals.groups.items()):
             begin, end = proposals.places[row]
             record = parse(payload.data[begin:end].tobytes())
             yield from self._matches(block.source, block.first_row + row, text_fields(record, self._options), groups)
 
-    def _columns(self, block: Block, payload: Columns, skipped: Counter[str], skips: list[Skip]) -> Iterator[Match]:
+    def _columns(self, block: Block, payload: Columns, skipped: Counter[str], skips: list[Skip]) -> Iterator[Found]:
         from auditor.sources.columns import record_at
 
         data, starts, ends, rows = leaf_bytes(payload, self._options)
@@ -131,7 +145,7 @@ class Scanner:
             )
         )
 
-    def _pieces(self, block: Block, payload: TextPieces) -> Iterator[Match]:
+    def _pieces(self, block: Block, payload: TextPieces) -> Iterator[Found]:
         texts = [piece.text.encode("utf-8", "replace") for piece in payload.pieces]
         bounds = np.concatenate([[0], np.cumsum([len(t) for t in texts])]).astype(np.int64)
         data = np.frombuffer(b"".join(texts), np.uint8)
@@ -140,13 +154,13 @@ class Scanner:
         for number, groups in sorted(proposals.groups.items()):
             piece = payload.pieces[number]
             fields = [TextField(piece.field, piece.role, piece.text)]
-            for match in self._matches(block.source, piece.row, fields, groups):
-                yield in_whole_text(match, piece, by_line=payload.by_line)
+            for match, is_decoy in self._matches(block.source, piece.row, fields, groups):
+                yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
 
-    def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Match]:
+    def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Found]:
         judgements: list[Judgement] = self._verifier.judge(fields, groups)
         for judgement in judgements:
-            yield self._verifier.match(judgement, ngram.NAME, source, row)
+            yield self._verifier.match(judgement, ngram.NAME, source, row), judgement.is_decoy
 
 
 def parse(line: bytes) -> dict[str, Any]:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.cache import cache_directory
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
-from auditor.index import BenchmarkIndex, index_key, weigh
+from auditor.index import BenchmarkIndex, weigh
+from auditor.index_cache import index_of
 from auditor.journal import Journal, identity
 from auditor.learn import learn
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
-from auditor.suites import load_benchmarks
-from auditor.types import Benchmark
+from auditor.types import Benchmark, Skip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from auditor.scanner import BlockResult
     from auditor.sources import Source
-    from auditor.types import Skip
 
 ENGINES = ("local",)
 
@@ -64,10 +62,9 @@ def scan(
         reading: how the training set is read.
         workers: threads; all cores of this process by default.
         engine: what feeds the scanner.
-        out: directory for a journal, so that an interrupted scan can go on; results are not written there (`ScanResult.write`).
-        resume: go on with the journal in `out`.
-        progress: called ten times a second, and at the end.
-        command: what is recorded as the command that made this.
+        out: directory for a journal, so that an interrupted scan can go on; results are not written there
+        (`ScanResult.write`). resume: go on with the journal in `out`. progress: called ten times a second, and at the
+        end. command: what is recorded as the command that made this.
 
     Returns:
         The result. After KeyboardInterrupt it holds what was scanned until then, and says that it is not complete.
@@ -79,12 +76,15 @@ def scan(
     started = time.perf_counter()
     config, reading = config or ScanConfig(), reading or ReadOptions()
     if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine!r}; there are: {', '.join(ENGINES)}")
+        raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if resume and out is None:
         raise InputError("to resume, name the output directory of the run to go on with")
     sources, skips = discover([train] if isinstance(train, str | os.PathLike) else train, reading)
+    if out is not None:
+        sources, own = _without_output(sources, Path(out))
+        skips += own
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
     learnt = learn(index, sources, reading, config)
     weights = weigh(index, learnt, config)
@@ -102,33 +102,14 @@ def scan(
     return ScanResult(matches, summary)
 
 
-def index_of(
-    benchmarks: Sequence[str | os.PathLike[str] | Benchmark] | str | os.PathLike[str] | Benchmark, config: ScanConfig
-) -> BenchmarkIndex:
-    """The index of benchmarks: from the cache if it was built before, or built and cached.
-
-    A single path of a directory that `BenchmarkIndex.save` made is loaded as it is.
-    """
-    given = [benchmarks] if isinstance(benchmarks, str | os.PathLike | Benchmark) else list(benchmarks)
-    if len(given) == 1 and not isinstance(given[0], Benchmark) and (Path(given[0]) / "index.json").is_file():
-        return BenchmarkIndex.load(Path(given[0]))
-    specs = [b for b in given if not isinstance(b, Benchmark)]
-    loaded = iter(load_benchmarks(specs)) if specs else iter(())
-    items = [b if isinstance(b, Benchmark) else next(loaded) for b in given]
-    folder = cache_directory() / "index" / index_key(items, config)
-    if (folder / "index.json").exists():
-        try:
-            return BenchmarkIndex.load(folder)
-        except InputError:
-            pass  # damaged: it is built again, and written over
-    index = BenchmarkIndex.build(items, config)
-    try:
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}")
-        index.save(staging)
-        os.replace(staging, folder)  # noqa: PTH105
-    except (AuditorError, OSError):
-        pass  # a cache that cannot be written only costs time
-    return index
+def _without_output(sources: Sequence[Source], out: Path) -> tuple[list[Source], list[Skip]]:
+    """The sources that are not what an earlier run wrote into `out`, and a skip for each of the others."""
+    inside = os.path.realpath(out) + os.sep
+    own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}
+    if len(own) == len(sources) and own:
+        raise InputError(f"the training set lies in the output directory {out}: name another one with -o")
+    skips = [Skip(name, "own_output", detail="lies in the output directory") for name in sorted(own)]
+    return [s for s in sources if s.name not in own], skips
 
 
 def _header(
@@ -173,7 +154,8 @@ class _Run:
         """Scan; returns whether it was interrupted."""
         engine = LocalEngine(
             self.sources, self._scanner, self._reading, workers=workers,
-            is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block, on_source=self._on_source,
+            is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block,
+            on_source=self._on_source,
         )  # fmt: skip
         try:
             engine.run(self._tick)
@@ -230,6 +212,3 @@ class _Run:
             f"no records in {names}" + (f": all were skipped ({reasons})" if reasons else ": nothing was scanned")
             + ". An audit of nothing is not a clean audit"
         )  # fmt: skip
-
-
-__all__ = ["ENGINES", "Progress", "index_of", "scan", "threading"]

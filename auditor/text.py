@@ -1,12 +1,13 @@
 """Normalise text the way people disguise it, and cut it into tokens: the rules, as tables and as plain Python.
 
 What counts as the same text: case, punctuation, Unicode forms (NFKC, accents, full-width and mathematical letters,
-look-alike Cyrillic and Greek letters), typographic quotes, zero-width characters, HTML entities and common tags, Markdown
-marks, line breaks, LaTeX spacing, and thousands separators. A token is a run of letters and digits; in scripts written
-without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) each character is one.
+look-alike Cyrillic and Greek letters), typographic quotes, zero-width characters, HTML entities and common tags,
+Markdown marks, line breaks, LaTeX spacing, and thousands separators. A token is a run of letters and digits; in
+scripts written without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) each character is one.
 
-The tables serve two implementations: `tokenize` here, plain and slow, says what is right; `auditor.kernels.tokens` is the
-compiled one, and a test holds it to this one on random text. Tokens are known by a 64-bit hash of their folded form.
+The tables serve two implementations: `tokenize` here, plain and slow, says what is right; `auditor.kernels.tokens` is
+the compiled one, and a test holds it to this one on random text. Tokens are known by a 64-bit hash of their folded
+form.
 """
 
 from __future__ import annotations
@@ -48,8 +49,6 @@ MAX_EXPANSION = 8
 
 ENTITY_MAX = 10
 """Characters of an HTML entity's name that are looked at; "thinsp", "CounterClockwise…" are not used as disguise."""
-TAG_MAX = 200
-"""Characters within which an HTML tag has to close to be taken for one."""
 TAGS = frozenset(
     [
         "a",
@@ -307,23 +306,23 @@ def _entity(text: str, at: int) -> tuple[int, int]:
 
 
 def _tag_end(text: str, at: int) -> int:
-    """Where the HTML tag at `text[at] == "<"` ends, or `at` if what stands there is no tag we know."""
+    """Where the HTML tag at `text[at] == "<"` ends, or `at` if what stands there is no bare tag that we know.
+
+    A tag with attributes is left as it is: what is skipped unread would be a place to hide text in.
+    """
     i = at + 1
     if i < len(text) and text[i] == "/":
         i += 1
-    name = ""
-    while i < len(text) and len(name) <= COMMAND_MAX and text[i].isascii() and text[i].isalnum():
-        name += text[i].lower()
+    start = i
+    while i < len(text) and i - start <= COMMAND_MAX and text[i].isascii() and text[i].isalnum():
         i += 1
-    if name not in TAGS:
+    if text[start:i].lower() not in TAGS:
         return at
-    while i < len(text) and i - at <= TAG_MAX:
-        if text[i] == ">":
-            return i + 1
-        if text[i] == "<":
-            return at
+    if i < len(text) and text[i] == " ":
         i += 1
-    return at
+    if i < len(text) and text[i] == "/":
+        i += 1
+    return i + 1 if i < len(text) and text[i] == ">" else at
 
 
 def _command_end(text: str, at: int) -> int:

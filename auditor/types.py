@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ class Benchmark:
     revision: str = ""
     """Pinned hub revision, when it came from the hub."""
     licence: str = ""
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = default(default_factory=dict)
     """Rows that gave no item, by reason."""
     warnings: tuple[str, ...] = ()
     """What a reader of the report should know, such as a number of items that is not the catalog's."""
@@ -86,7 +87,7 @@ class Match:
     """Why this verdict, in words."""
     role: str = ""
     """Role of the message the text is in, such as "user"; empty where there is none."""
-    signals: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    signals: Mapping[str, float | int | str | bool] = default(default_factory=dict)
     """What the verdict was decided on, so that results can be re-thresholded without another scan."""
 
     def to_json(self) -> dict[str, Any]:
@@ -163,7 +164,7 @@ class Finding:
     """One line for a list."""
     message: str
     """One paragraph: what was found, where, how sure it is."""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = default(default_factory=dict)
     """JSON values."""
     innocent_explanations: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """From what was measured of a record and an item to a verdict: pure functions, so that results can be judged again.
 
-`Signals` is all that a verdict rests on. It travels in every match, so that other thresholds can be tried on a finished scan
-without reading the training set again.
+`Signals` is all that a verdict rests on. It travels in every match, so that other thresholds can be tried on a
+finished scan without reading the training set again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Signals:
     """Tokens of the region."""
     longest_run: int
     """Longest run of tokens that stands in both as it is."""
+    anchored: bool
+    """Whether it begins where the question begins, at a place where something new begins in the record."""
     numbers_changed: int
     """Numbers of the item in whose place another number stands."""
     answer: str
@@ -88,19 +90,36 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
     if s.containment >= config.contaminated_containment:
         if s.weight >= config.contaminated_weight:
             return Decision(Verdict.CONTAMINATED, FULL, share + beside)
-        if (supported or s.answer == "short") and total >= config.supported_weight:
+        word_for_word = s.covered_tokens >= config.short_coverage * s.item_tokens
+        # two names of four options may stand in any text on the subject
+        certain = s.answer != "none" or s.choices_found >= max(3, s.choices - 1)
+        if word_for_word and certain and total >= config.supported_weight:
             return Decision(Verdict.CONTAMINATED, FULL, share + beside + "; it is short, and they stand together")
         if s.weight >= config.review_weight:
             return Decision(
-                Verdict.REVIEW, BOILERPLATE, f"{share}, but it is short or common, and its answer is not there"
+                Verdict.REVIEW,
+                BOILERPLATE,
+                f"{share}, but it is short or common{beside or ', and its answer is not there'}",
             )
         return Decision(None, BOILERPLATE, "")
-    if s.containment >= config.supported_containment and supported and total >= config.contaminated_weight:
+    enough = s.weight >= config.review_weight and total >= config.contaminated_weight
+    if s.containment >= config.supported_containment and supported and enough:
         return Decision(Verdict.CONTAMINATED, FULL, share + beside)
-    enough = s.weight >= config.review_weight and s.longest_run >= config.review_run
-    if enough and s.containment >= config.review_containment:
+    if _is_cut_copy(s, config) or (
+        s.containment >= config.scattered_containment and s.weight >= config.scattered_weight
+    ):
         return Decision(Verdict.REVIEW, PARTIAL, share + beside)
     return Decision(None, PARTIAL, "")
+
+
+def _is_cut_copy(s: Signals, config: ScanConfig) -> bool:
+    """Whether a part stands there in one piece, from where the question begins."""
+    return (
+        s.anchored
+        and s.longest_run >= max(config.review_run, config.review_containment * s.item_tokens)
+        and s.containment >= config.cut_containment
+        and s.weight >= config.cut_weight
+    )
 
 
 def _beside(s: Signals) -> str:

@@ -16,7 +16,7 @@ from auditor.types import Match, Verdict
 from auditor.verdict import Decision, Signals, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,6 +70,7 @@ class Judgement:
 
     item: int
     """Number in the index."""
+    is_decoy: bool
     field: TextField
     region: tuple[int, int]
     """Characters of the field's text."""
@@ -127,12 +128,13 @@ class Verifier:
                 judgements.append(
                     Judgement(
                         item=int(number),
+                        is_decoy=self._index.is_decoy(int(number)),
                         field=fields[position],
                         region=text.char_span(begin, end),
                         item_region=item.question.char_span(int(where[0]), int(where[-1]) + 1),
                         signals=signals,
                         decision=decision,
-                    )  # fmt: skip
+                    )
                 )
         return _best_supported(judgements)
 
@@ -160,6 +162,7 @@ class Verifier:
             covered_tokens=int(is_covered.sum()),
             region_tokens=region[1] - region[0],
             longest_run=run,
+            anchored=_is_anchored(tokens[position], region, is_covered),
             numbers_changed=changed,
             answer=answer,
             answer_weight=answer_weight,
@@ -239,8 +242,8 @@ def _align(
     """Align the region with the item word by word (longest common subsequence, rapidfuzz).
 
     Returns:
-        (begin, end, covered, numbers changed, longest run): the region with the words found at its edges, and the item's
-        tokens that are covered by it now.
+        (begin, end, covered, numbers changed, longest run): the region with the words found at its edges, and the
+        item's tokens that are covered by it now.
     """
     low, high = max(0, region[0] - EDGE), min(len(record), region[1] + EDGE)
     blocks = [
@@ -260,13 +263,25 @@ def _align(
     changed = 0
     for (_, stop, at_stop), (start, _, at) in zip(((a, b, c + b - a) for a, b, c in blocks), blocks[1:], strict=False):
         if 0 < start - stop <= LOCAL_GAP and 0 < at - at_stop <= LOCAL_GAP:
-            changed += _numbers_changed(_numbers(record, stop, start), _numbers(item, at_stop, at))
+            gone = [p for p in range(at_stop, at) if not result[p]]
+            changed += _numbers_changed(_numbers(record, range(stop, start)), _numbers(item, gone))
     return begin, end, result, changed, run
 
 
-def _numbers(text: Tokens, first: int, last: int) -> list[str]:
+def _is_anchored(text: Tokens, region: tuple[int, int], is_covered: NDArray[np.bool_]) -> bool:
+    """Whether a part of an item lies as a cut copy would: from the item's first words on, where something new begins
+    in the record; or to its last words, from the record's first."""
+    begin = int(text.starts[region[0]])
+    before = text.data[:begin].rstrip(b" \t")
+    begins_anew = not before or before[-1:] in b"\n\r.:;!?\"'()[]{}<>*#|=-" or before[-1] >= 128
+    if is_covered[:2].any() and begins_anew:
+        return True
+    return bool(is_covered[-2:].any()) and region[0] == 0
+
+
+def _numbers(text: Tokens, positions: Iterable[int]) -> list[str]:
     numbers = []
-    for position in range(first, last):
+    for position in positions:
         form = text.form(position).casefold()
         digits = "".join(c for c in form if c.isdigit())
         if digits:
@@ -293,9 +308,11 @@ def _zones(
     options = sum(map(len, item.choices)) + 2 * len(item.choices)
     longest = max(map(len, item.answers), default=0)
     text = tokens[position].hashes
+    # an answer that repeats words of the question may have drawn the region over itself
+    asked = min(region[1], region[0] + len(item.question))
     later = [t.hashes for t in tokens[position + 1 : position + 1 + LATER_FIELDS]]
     around = [text[max(0, region[0] - reach - options) : region[1] + reach + options], *later]
-    after = [text[region[1] : region[1] + reach + options + longest + longest // 2], *later]
+    after = [text[asked : region[1] + reach + options + longest + longest // 2], *later]
     return around, after
 
 
@@ -328,16 +345,22 @@ def _best_supported(judgements: list[Judgement]) -> list[Judgement]:
 
 
 def _without_explained(judgements: list[Judgement]) -> list[Judgement]:
-    """Leave out partial matches in places where another item stands whole."""
-    whole = [j for j in judgements if j.decision.verdict is Verdict.CONTAMINATED]
+    """Leave out partial matches in places where another item stands whole, and decoys where there is any match."""
+    real = [j for j in judgements if not j.is_decoy]
+
+    def shared(judgement: Judgement, other: Judgement) -> float:
+        (low, high), (other_low, other_high) = judgement.region, other.region
+        same_text = judgement.field.name == other.field.name
+        return (min(high, other_high) - max(low, other_low)) / max(1, high - low) if same_text else 0.0
 
     def explained(judgement: Judgement) -> bool:
-        low, high = judgement.region
-        return any(
-            other.field.name == judgement.field.name
+        if judgement.is_decoy:
+            return any(shared(judgement, other) > 0 for other in real)
+        return judgement.decision.verdict is not Verdict.CONTAMINATED and any(
+            other.decision.verdict is Verdict.CONTAMINATED
             and other.signals.containment > judgement.signals.containment
-            and min(high, other.region[1]) - max(low, other.region[0]) >= EXPLAINED_SHARE * (high - low)
-            for other in whole
+            and shared(judgement, other) >= EXPLAINED_SHARE
+            for other in real
         )
 
-    return [j for j in judgements if j.decision.verdict is Verdict.CONTAMINATED or not explained(j)]
+    return [j for j in judgements if not explained(j)]

@@ -13,6 +13,8 @@ from auditor import __version__
 from auditor.errors import AuditorError
 
 COMMANDS = {
+    "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
+    "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }
 """Command name to (module, one line of help): a module is imported only when its command is called."""

@@ -111,6 +111,9 @@ def show(benchmark: str, as_json: bool, schema: str | None, may_fetch: bool, cac
 def fetch(names: tuple[str, ...], every: bool, force: bool, cache_dir: str | None, endpoint: str | None) -> None:
     """Fetch benchmarks from the Hugging Face hub into the cache, for use without a network.
 
+    A benchmark that the catalog does not pin keeps the commit of its first fetch, also with --force; remove its
+    directory from the cache to get a newer one.
+
     \b
     Example:
       auditor suites fetch mmlu gsm8k
@@ -160,10 +163,15 @@ def _entry_named(name: str) -> CatalogEntry:
 
 
 def facts_of(entry: CatalogEntry, cache_dir: str | None) -> dict[str, Any]:
-    """What the catalog and the cache know of a benchmark, as JSON values. Raises FetchError for a damaged manifest."""
+    """What the catalog and the cache know of a benchmark, as JSON values."""
+    from auditor.errors import FetchError
     from auditor.suites.cache import read_manifest
 
-    manifest = read_manifest(entry, cache_dir) if _fetched(entry, cache_dir) else None
+    problem = None
+    try:
+        manifest = read_manifest(entry, cache_dir)
+    except FetchError as error:
+        manifest, problem = None, str(error)
     return {
         "name": entry.name,
         "title": entry.title,
@@ -182,6 +190,7 @@ def facts_of(entry: CatalogEntry, cache_dir: str | None) -> dict[str, Any]:
         "note": entry.note or None,
         "cached": manifest is not None,
         "commit": manifest["commit"] if manifest else None,
+        "cache_problem": problem,
     }
 
 

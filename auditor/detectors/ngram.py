@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditor.index import text_classes
+from auditor.index import frozen, text_classes
 from auditor.kernels import seeds
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, BAD_UTF8, byte_classes
 from auditor.text import name_table, tables
@@ -73,12 +73,14 @@ class CandidatePass:
     ) -> Proposals:
         """Candidates in whole JSON lines; with `counting`, fills `frequencies` instead."""
         workspace.ready(len(data))
+        data = frozen(data)
         result = Proposals()
         done = False
         while not done:
             done = seeds.scan_lines(
-                data, int(workspace.found.used[seeds.NEXT]), len(data), self._json_classes, tables(), self._key_hashes,
-                self._key_bits, workspace.table, workspace.state, workspace.stack, workspace.found, frequencies, counting,
+                data, int(workspace.found.used[seeds.NEXT]), len(data), self._json_classes, tables(),
+                self._key_hashes, self._key_bits, workspace.table, workspace.state, workspace.stack, workspace.found,
+                frequencies, counting,
             )  # fmt: skip
             self._collect(workspace.found, result)
         return result
@@ -89,6 +91,7 @@ class CandidatePass:
     ) -> Proposals:  # fmt: skip
         """Candidates in the UTF-8 texts data[starts[t]:ends[t]] of the local rows `rows`, ascending."""
         workspace.ready(int((ends - starts).max(initial=0)))
+        data, starts, ends, rows = frozen(data), frozen(starts), frozen(ends), frozen(rows)
         result = Proposals()
         done = False
         while not done:

@@ -1,7 +1,8 @@
 """The `local` engine: all cores of this machine, by threads over kernels that release the GIL.
 
-A worker takes a stream, reads its next block (that is where files are read and decompressed), hands the stream back and
-scans the block. One file is so read by one worker at a time and scanned by all of them, and a hundred are read side by side.
+A worker takes a stream, reads its next block (that is where files are read and decompressed), hands the stream back
+and scans the block. One file is so read by one worker at a time and scanned by all of them, and a hundred are read
+side by side.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class LocalEngine:
         workers: threads.
         is_done: says of (source name, block number) whether its result is known from an interrupted run.
         on_block: called with each result, from any worker, one at a time.
-        on_source: called when a source came to its end, with its digest, or the skip that says why it could not be opened.
+        on_source: called when a source came to its end, with its digest, or the skip that says why it could not be
+        opened.
     """
 
     def __init__(

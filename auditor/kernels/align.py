@@ -20,7 +20,7 @@ MAX_RUNS = 4096
 
 
 @kernel
-def best_region(record, item, weights, min_run, width, covered, scratch_count):  # type: ignore[no-untyped-def]
+def best_region(record, item, weights, min_run, width, covered, scratch_count):
     """The region of `record` that covers most of `item`.
 
     Args:

@@ -19,7 +19,7 @@ _U63 = np.uint64(63)
 
 
 @kernel
-def gram_keys(tokens, starts, size, keys, owners):  # type: ignore[no-untyped-def]
+def gram_keys(tokens, starts, size, keys, owners):
     """Keys of all n-grams of `size` tokens of the texts tokens[starts[t]:starts[t + 1]], and the text of each.
 
     Fills `keys` and `owners`, which must hold as many entries as there are tokens, and returns how many it wrote.
@@ -40,7 +40,7 @@ def gram_keys(tokens, starts, size, keys, owners):  # type: ignore[no-untyped-de
 
 
 @kernel
-def fill_table(unique_keys, keys, grams, key_shift, bits, bit_shift):  # type: ignore[no-untyped-def]
+def fill_table(unique_keys, keys, grams, key_shift, bits, bit_shift):
     """Insert n-gram number `g` under `unique_keys[g]` in the open-addressing table, and set its bit in the filter."""
     last = len(keys) - 1
     for g in range(len(unique_keys)):

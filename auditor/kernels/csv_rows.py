@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from auditor.kernels.jit import kernel
 
 CELL_START, UNQUOTED, QUOTED, QUOTE_SEEN = range(4)
 """Values of state[LEXER]; QUOTE_SEEN is behind a quote inside a quoted cell, which closes it or is the first of two."""
@@ -26,7 +27,7 @@ def new_state() -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.zeros(5, np.int64)
 
 
-@njit(nogil=True, cache=True, boundscheck=False)
+@kernel
 def find_rows(data: Any, start: int, delimiter: int, limit: int, state: Any) -> None:
     """Lex `data[start:]` and note the rows that end there.
 
@@ -68,7 +69,7 @@ def find_rows_plain(data: bytes, delimiter: bytes) -> tuple[int, int, bool]:
     """The plain twin of `find_rows`, over a whole file: the position behind the last row that ended, the number of rows
     that ended, and whether a quoted cell is open at the end."""
     mark = re.escape(delimiter)
-    cell = rb'(?:"(?:[^"]|"")*(?:"(?!")|\Z)(?:[^\r\n' + mark + rb"]*)|[^\r\n" + mark + rb"]*)"
+    cell = rb'(?:"(?:[^"]|"")*(?:"(?!")|\Z)(?:[^\r\n' + mark + rb']*)|(?!")[^\r\n' + mark + rb"]*)"
     row = re.compile(cell + rb"(?:" + mark + cell + rb")*")
     position = end = rows = 0
     while True:

@@ -1,15 +1,15 @@
 """The decorator of compiled kernels: numba, without the GIL, machine code cached by the content of all kernels.
 
-Numba's own cache looks at the time stamp of the file that a function stands in, so a change in another file that the function
-is compiled from leaves stale code in use, and it wants to write beside the source. Ours is a folder in the user's
-cache, named by a hash of every source that kernels are made of.
+Numba's own cache looks at the time stamp of the file that a function stands in, so a change in another file that the
+function is compiled from leaves stale code in use, and it wants to write beside the source. Ours is a folder in the
+user's cache, named by a hash of every source that kernels are made of.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numba.core.config
@@ -18,8 +18,6 @@ from auditor.cache import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _sources_digest() -> str:
@@ -33,12 +31,12 @@ def _sources_digest() -> str:
 _FOLDER = str(cache_directory() / "kernels" / _sources_digest())
 
 
-def kernel(function: F) -> F:
+def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` at its first call, for the types it is called with."""
     return _compiled(function, inline=False)
 
 
-def inlined(function: F) -> F:
+def inlined(function: Callable[..., Any]) -> Any:
     """As `kernel`, for a part of a kernel that is always compiled into its caller.
 
     A call that passes a dozen arrays costs more than the few bytes that such a part looks at.
@@ -46,12 +44,12 @@ def inlined(function: F) -> F:
     return _compiled(function, inline=True)
 
 
-def _compiled(function: F, *, inline: bool) -> F:
+def _compiled(function: Callable[..., Any], *, inline: bool) -> Any:
     config: Any = numba.core.config
     before = config.CACHE_DIR
     config.CACHE_DIR = _FOLDER
     try:
-        compiled: F = numba.njit(nogil=True, cache=True, boundscheck=False, forceinline=inline)(function)
+        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, forceinline=inline)(function)
     finally:
         config.CACHE_DIR = before
     return compiled

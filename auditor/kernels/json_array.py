@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from auditor.kernels.jit import kernel
 
 ARRAY, VALUES = 0, 1
 """Modes: the elements of one array; values that stand one after the other, such as objects over several lines."""
@@ -31,7 +32,7 @@ def new_state(mode: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return state
 
 
-@njit(nogil=True, cache=True, boundscheck=False)
+@kernel
 def split_elements(data: Any, out: Any, state: Any) -> int:
     """Copy elements as lines.
 

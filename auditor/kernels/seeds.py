@@ -1,8 +1,8 @@
 """The candidate pass: which records may hold which items, straight over the bytes of JSON lines or of text.
 
-For every n-gram of tokens of a record one bit of a filter is looked at, and for the few that pass, a hash table. What is
-found there adds weight to the n-gram's items; an item that reaches its threshold in a record is a candidate. JSON is
-checked as strictly as Python's own parser does, so that a broken line is known without ever being parsed.
+For every n-gram of tokens of a record one bit of a filter is looked at, and for the few that pass, a hash table. What
+is found there adds weight to the n-gram's items; an item that reaches its threshold in a record is a candidate. JSON
+is checked as strictly as Python's own parser does, so that a broken line is known without ever being parsed.
 """
 
 from __future__ import annotations
@@ -136,19 +136,19 @@ def new_candidates(table: SeedTable, room: int = 4096) -> Candidates:
 
 
 @kernel
-def gram_key(h):  # type: ignore[no-untyped-def]
+def gram_key(h):
     return h * _GRAM_MULTIPLIER
 
 
 @kernel
-def roll(h, token, leaving, size):  # type: ignore[no-untyped-def]
+def roll(h, token, leaving, size):
     """Hash of the n-gram one token further on; `leaving` is the token that falls out (0 while there is none)."""
     h = (h << _ONE) | (h >> _U63)
     return h ^ token ^ ((leaving << size) | (leaving >> (_U64 - size)))
 
 
 @kernel
-def gram_number(key, keys, grams, key_shift):  # type: ignore[no-untyped-def]
+def gram_number(key, keys, grams, key_shift):
     """Number of the n-gram with that key, or -1."""
     last = len(keys) - 1
     slot = np.int64(key >> np.uint64(key_shift))
@@ -160,7 +160,7 @@ def gram_number(key, keys, grams, key_shift):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_weight(gram, table, state, record, line, begin, end, found, count):  # type: ignore[no-untyped-def]
+def add_weight(gram, table, state, record, line, begin, end, found, count):
     """Give the items of an n-gram its weight; returns the number of candidates so far."""
     if state.gram_seen[gram] == record:
         return count
@@ -189,7 +189,7 @@ def add_weight(gram, table, state, record, line, begin, end, found, count):  # t
 
 
 @kernel
-def look_up(k, table, state, record, line, begin, end, found, count):  # type: ignore[no-untyped-def]
+def look_up(k, table, state, record, line, begin, end, found, count):
     """Look up every n-gram of the `k` tokens in `state.hashes`; returns the number of candidates so far."""
     hashes = state.hashes
     bits = table.filter_bits
@@ -215,7 +215,7 @@ def look_up(k, table, state, record, line, begin, end, found, count):  # type: i
 
 
 @kernel
-def count(k, table, state, record, frequencies):  # type: ignore[no-untyped-def]
+def count(k, table, state, record, frequencies):
     """Count the record for every word and n-gram among the `k` tokens in `state.hashes` that an item has."""
     hashes = state.hashes
     size = table.size
@@ -240,7 +240,7 @@ _OBJECT, _ARRAY = 1, 2
 
 
 @kernel
-def literal_end(buf, i, n):  # type: ignore[no-untyped-def]
+def literal_end(buf, i, n):
     """End of the number or word (true, false, null, NaN, Infinity) at `i`, or -1 for what is none."""
     b = buf[i]
     negative = b == 45
@@ -288,7 +288,7 @@ _INFINITY = np.frombuffer(b"Infinity", np.uint8)
 
 
 @kernel
-def word_end(buf, i, n, word):  # type: ignore[no-untyped-def]
+def word_end(buf, i, n, word):
     if i + len(word) > n:
         return -1
     for k in range(len(word)):
@@ -298,7 +298,7 @@ def word_end(buf, i, n, word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def key_end(buf, i, n, classes, tables):  # type: ignore[no-untyped-def]
+def key_end(buf, i, n, tables):
     """Closing quote of the key whose text begins at `i`, its hash, and an error code."""
     h = _SEED
     while i < n:
@@ -321,7 +321,7 @@ def key_end(buf, i, n, classes, tables):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, stack, found, frequencies, counting):  # type: ignore[no-untyped-def]
+def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, stack, found, frequencies, counting):
     """Find the candidates of the JSON lines in buf[i:n], every one of which ends in a newline.
 
     Args:
@@ -363,7 +363,7 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
                 continue
             if b == 34:
                 if expect == KEY or expect == KEY_OR_END:
-                    i, h, error = key_end(buf, i + 1, n, classes, tables)
+                    i, h, error = key_end(buf, i + 1, n, tables)
                     if error != OK:
                         break
                     i += 1
@@ -473,11 +473,11 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
 
 
 @kernel
-def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, frequencies, counting):  # type: ignore[no-untyped-def]
+def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, frequencies, counting):
     """Find the candidates of the UTF-8 texts buf[starts[t]:ends[t]], which belong to the records `rows`, in order.
 
-    Weight adds up over the texts of one record. `found.line` is the row, `found.used[NEXT]` the next text; a text that is
-    no UTF-8 makes its row a bad line. Returns whether everything was scanned, as `scan_lines` does.
+    Weight adds up over the texts of one record. `found.line` is the row, `found.used[NEXT]` the next text; a text
+    that is no UTF-8 makes its row a bad line. Returns whether everything was scanned, as `scan_lines` does.
     """
     used = found.used[CANDIDATES]
     bad = found.used[BAD_LINES]
@@ -497,11 +497,10 @@ def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, fr
                 found.bad_line[bad] = last_row
                 found.bad_code[bad] = error
                 bad += 1
+        elif counting:
+            count(k, table, state, state.serial[0], frequencies)
         else:
-            if counting:
-                count(k, table, state, state.serial[0], frequencies)
-            else:
-                used = look_up(k, table, state, state.serial[0], last_row, starts[t], ends[t], found, used)
+            used = look_up(k, table, state, state.serial[0], last_row, starts[t], ends[t], found, used)
         t += 1
     found.used[CANDIDATES] = used
     found.used[BAD_LINES] = bad

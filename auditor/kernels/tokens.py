@@ -1,7 +1,7 @@
 """The compiled tokenizer: UTF-8 bytes, or the inside of a raw JSON string, to token hashes.
 
-It does what `auditor.text.tokenize` does, over bytes that nobody decoded. In JSON mode escapes are understood and the text
-ends at the closing quote; otherwise it ends with the buffer.
+It does what `auditor.text.tokenize` does, over bytes that nobody decoded. In JSON mode escapes are understood and the
+text ends at the closing quote; otherwise it ends with the buffer.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ _EXPANDS = rules.EXPANSION_FLAG
 _CODE_POINT = rules.CODE_POINT_BITS
 _END = rules.END
 _ENTITY_MAX = rules.ENTITY_MAX
-_TAG_MAX = rules.TAG_MAX
 _COMMAND_MAX = rules.COMMAND_MAX
 
 # What the fast loop may do with a byte: go on with a word, end one, or leave it to the slow path.
@@ -112,7 +111,7 @@ def byte_classes(json: bool) -> ByteClasses:
 
 
 @inlined
-def char_hash(code_point):  # type: ignore[no-untyped-def]
+def char_hash(code_point):
     z = np.uint64(code_point) * _SEED + _SM1
     z = (z ^ (z >> _U30)) * _SM2
     z = (z ^ (z >> _U27)) * _SM3
@@ -120,13 +119,13 @@ def char_hash(code_point):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def finish(h):  # type: ignore[no-untyped-def]
+def finish(h):
     h = h * _MIX
     return h ^ (h >> _U32)
 
 
 @inlined
-def find(names, h):  # type: ignore[no-untyped-def]
+def find(names, h):
     """Slot of the hash `h` in a name table, or -1."""
     last = len(names) - 1
     slot = np.int64(h & np.uint64(last))
@@ -138,7 +137,7 @@ def find(names, h):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decode(buf, i, n):  # type: ignore[no-untyped-def]
+def decode(buf, i, n):
     """Code point of the UTF-8 sequence at `i` and its end; (INVALID, i) for what is no UTF-8."""
     b0 = np.int64(buf[i])
     if b0 < 0x80:
@@ -162,7 +161,7 @@ def decode(buf, i, n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def hex_value(b):  # type: ignore[no-untyped-def]
+def hex_value(b):
     if 48 <= b <= 57:
         return np.int64(b) - 48
     if 65 <= b <= 70:
@@ -173,7 +172,7 @@ def hex_value(b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def hex4(buf, i, n):  # type: ignore[no-untyped-def]
+def hex4(buf, i, n):
     """Value of the four hexadecimal digits at `i`, or -1."""
     if i + 4 > n:
         return np.int64(-1)
@@ -187,7 +186,7 @@ def hex4(buf, i, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def next_code_point(buf, i, n, json):  # type: ignore[no-untyped-def]
+def next_code_point(buf, i, n, json):
     """The code point at `i`, escapes understood in JSON, and its end. Negative code points are the module's codes."""
     if i >= n:
         return np.int64(END_OF_TEXT), i
@@ -227,17 +226,17 @@ def next_code_point(buf, i, n, json):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def is_alnum(c):  # type: ignore[no-untyped-def]
+def is_alnum(c):
     return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122
 
 
 @inlined
-def turn(h, code_point, char_hashes):  # type: ignore[no-untyped-def]
+def turn(h, code_point, char_hashes):
     return ((h << _TURN) | (h >> _TURN_BACK)) ^ char_hashes[code_point]
 
 
 @inlined
-def entity(buf, at, n, json, char_hashes, entity_hashes, entity_values):  # type: ignore[no-untyped-def]
+def entity(buf, at, n, json, char_hashes, entity_hashes, entity_values):
     """The code point named by the HTML entity whose name starts at `at`, and its end; (-1, at) if there is none."""
     c, i = next_code_point(buf, at, n, json)
     if c == 35:
@@ -272,38 +271,28 @@ def entity(buf, at, n, json, char_hashes, entity_hashes, entity_values):  # type
 
 
 @inlined
-def tag_end(buf, at, n, json, char_hashes, tag_hashes):  # type: ignore[no-untyped-def]
-    """Where the HTML tag whose "<" ended at `at` ends, or `at` if what stands there is no tag we know."""
+def tag_end(buf, at, n, json, char_hashes, tag_hashes):
+    """Where the HTML tag whose "<" ended at `at` ends, or `at` if what stands there is no bare tag that we know."""
     c, i = next_code_point(buf, at, n, json)
-    seen = 1
     if c == 47:
         c, i = next_code_point(buf, i, n, json)
-        seen += 1
     h = _SEED
     length = 0
     while length <= _COMMAND_MAX and is_alnum(c):
         h = turn(h, c + 32 if 65 <= c <= 90 else c, char_hashes)
         length += 1
-        seen += 1
         c, i = next_code_point(buf, i, n, json)
     if length == 0 or find(tag_hashes, h) < 0:
         return at
-    while c >= 0 and seen <= _TAG_MAX:
-        if c == 62:
-            return i
-        if c == 60:
-            return at
-        seen += 1
-        if i < n and 34 < buf[i] < 128 and buf[i] != 92:  # the plain ones, without a call
-            c = np.int64(buf[i])
-            i += 1
-        else:
-            c, i = next_code_point(buf, i, n, json)
-    return at
+    if c == 32:
+        c, i = next_code_point(buf, i, n, json)
+    if c == 47:
+        c, i = next_code_point(buf, i, n, json)
+    return i if c == 62 else at
 
 
 @inlined
-def command_end(buf, at, n, json, char_hashes, command_hashes):  # type: ignore[no-untyped-def]
+def command_end(buf, at, n, json, char_hashes, command_hashes):
     """Where the LaTeX spacing command whose backslash ended at `at` ends, or `at` if there is none."""
     h = _SEED
     length = 0
@@ -318,13 +307,13 @@ def command_end(buf, at, n, json, char_hashes, command_hashes):  # type: ignore[
 
 
 @inlined
-def digit_at(buf, i, n, json):  # type: ignore[no-untyped-def]
+def digit_at(buf, i, n, json):
     c, after = next_code_point(buf, i, n, json)
     return 48 <= c <= 57, after
 
 
 @inlined
-def joins_digits(buf, mark, at, n, json):  # type: ignore[no-untyped-def]
+def joins_digits(buf, mark, at, n, json):
     """Whether the mark that ended at `at`, after a digit, is inside a number: 3.5, 12:30, 1,000,000 (but not [1,2])."""
     ok, at = digit_at(buf, at, n, json)
     if not ok or mark != 44:
@@ -340,7 +329,7 @@ def joins_digits(buf, mark, at, n, json):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def tokenize(buf, i, n, json, classes, tables, hashes, starts, ends, offsets):  # type: ignore[no-untyped-def]
+def tokenize(buf, i, n, json, classes, tables, hashes, starts, ends, offsets):
     """Tokens of the text at buf[i:n]; in JSON, of the string whose opening quote is before `i`.
 
     Args:

@@ -186,7 +186,7 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415
+    import orjson
 
     try:
         document = orjson.loads(path.read_bytes())
@@ -205,7 +205,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _match(line: bytes, path: Path, number: int) -> Match:
-    import orjson  # noqa: PLC0415
+    import orjson
 
     try:
         return Match.from_json(orjson.loads(line))
@@ -220,7 +220,7 @@ def _said(error: Exception) -> str:
 
 
 def _json_bytes(document: Any, *, indent: bool = False) -> bytes:
-    import orjson  # noqa: PLC0415
+    import orjson
 
     option = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if indent else 0)
     try:

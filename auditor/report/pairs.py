@@ -136,7 +136,7 @@ def _is_number(word: str) -> bool:
 
 def _shared_runs(train: list[str], item: list[str]) -> list[_Run]:
     """The longest common subsequence as runs, less those that are short and far from any longer one."""
-    from rapidfuzz.distance import LCSseq  # noqa: PLC0415
+    from rapidfuzz.distance import LCSseq
 
     ids: dict[str, int] = {}
     train_ids = [ids.setdefault(word, len(ids)) for word in train]
@@ -146,13 +146,28 @@ def _shared_runs(train: list[str], item: list[str]) -> list[_Run]:
         for code in LCSseq.opcodes(train_ids, item_ids)
         if code.tag == "equal"
     ]
-    keep = [_is_long(train[run.train : run.train + run.size]) or run.size == len(item) for run in runs]
+    long = [_is_long(train[run.train : run.train + run.size]) or run.size == len(item) for run in runs]
+    grown = _grown([run for run, is_long in zip(runs, long, strict=True) if is_long], train_ids, item_ids)
+    rest = [run for run, is_long in zip(runs, long, strict=True) if not is_long]
+    runs = sorted([*grown, *(run for run in rest if not any(_meet(run, taken) for taken in grown))], key=_place)
+    keep = [run in grown for run in runs]
     for order in (range(1, len(runs)), range(len(runs) - 2, -1, -1)):
         for index in order:
-            neighbour = index - 1 if order.step == 1 else index + 1
-            if keep[neighbour] and _near(*sorted((runs[index], runs[neighbour]), key=lambda run: run.train)):
+            first = index - 1 if order.step == 1 else index
+            if keep[index - order.step] and _near(runs[first], runs[first + 1]):
                 keep[index] = True
-    return _grown([run for run, kept in zip(runs, keep, strict=True) if kept], train_ids, item_ids)
+    return [run for run, kept in zip(runs, keep, strict=True) if kept]
+
+
+def _place(run: _Run) -> int:
+    return run.train
+
+
+def _meet(one: _Run, other: _Run) -> bool:
+    """Whether two runs have a word of either side in common."""
+    return (one.train < other.train + other.size and other.train < one.train + one.size) or (
+        one.item < other.item + other.size and other.item < one.item + one.size
+    )
 
 
 def _grown(runs: list[_Run], train: list[int], item: list[int]) -> list[_Run]:

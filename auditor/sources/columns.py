@@ -31,14 +31,29 @@ class LeafStrings:
 
 def column_fields(batch: pa.RecordBatch, options: ReadOptions) -> list[LeafStrings]:
     """The strings of a batch that are text, by place. `record_at` and `text_fields` name a single row's exactly."""
-    rows = np.arange(batch.num_rows, dtype=np.int64)
-    if not has_text_columns(batch.schema, options):
+    fits = text_rows(batch, options)
+    if not fits.any():
         return []
+    rows = np.arange(batch.num_rows, dtype=np.int64)
     leaves: list[LeafStrings] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if shapes.is_text_path((name,), options, prefix=True):
             leaves.extend(_leaves(column, rows, (name,), options))
-    return leaves
+    return leaves if fits.all() else [_only(leaf, fits) for leaf in leaves]
+
+
+def _only(leaf: LeafStrings, fits: np.ndarray[Any, np.dtype[np.bool_]]) -> LeafStrings:
+    keep = fits[leaf.row]
+    return LeafStrings(leaf.path, leaf.data.filter(pa.array(keep)), leaf.row[keep])
+
+
+def text_rows(batch: pa.RecordBatch, options: ReadOptions) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows fit a shape, shape (rows,): the others are records without text ("no_text_field"), or skips."""
+    fits = np.zeros(batch.num_rows, np.bool_)
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if shapes.has_text(frozenset((name,)), options):
+            fits |= column.is_valid().to_numpy(zero_copy_only=False)
+    return fits
 
 
 def text_columns(schema: pa.Schema, options: ReadOptions) -> list[str]:
@@ -61,14 +76,27 @@ def record_at(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
         try:
             record[name] = cell.to_pylist()[0]
         except UnicodeDecodeError:
-            record[name] = _lenient(
-                cell.to_pylist() if not _is_text(cell.type) else cell.cast(pa.binary()).to_pylist()
-            )[0]
+            record[name] = _lenient(cell.cast(_as_binary(cell.type)).to_pylist()[0])
     return record
 
 
-def _lenient(values: list[Any]) -> list[Any]:
-    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
+def _as_binary(kind: pa.DataType) -> pa.DataType:
+    """A type with binary in the place of its strings."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_as_binary(field.type)) for field in kind])
+    if _is_list(kind):
+        return pa.large_list(_as_binary(kind.value_type))
+    if pa.types.is_dictionary(kind):
+        return _as_binary(kind.value_type)
+    return pa.large_binary() if _is_text(kind) else kind
+
+
+def _lenient(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list):
+        return [_lenient(inner) for inner in value]
+    return {key: _lenient(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
 def _leaves(array: pa.Array, rows: Any, path: shapes.Path, options: ReadOptions) -> Iterator[LeafStrings]:

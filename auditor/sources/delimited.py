@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
+from pyarrow import compute
 
 from auditor.kernels import csv_rows
 from auditor.sources import shapes
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 HEADER_BYTES = 1 << 20
 """A header is in the first MiB, or the file is no table."""
 LONG_CHUNK = 1 << 20
+BAD_BYTE = "\ufdd0\ufdd1"
+"""Stands for a byte that is no UTF-8: two code points that Unicode keeps out of texts."""
+_ESCAPED = re.compile("[\udc80-\udcff]")
 DELIMITERS = (",", "\t", ";", "|")
 """Tried in this order where the header does not hold the delimiter that the file's name tells."""
 
@@ -94,11 +98,11 @@ class _Reader:
                 csv_rows.find_rows(data, lexed, ord(self._delimiter), 0, state)
                 del data  # a bytearray with a view on it cannot grow
                 lexed = filled
-                if state[csv_rows.END] or ended or filled > limit:
+                if state[csv_rows.END] or ended or filled >= limit:
                     break
-                buffer.extend(bytes(min(len(buffer), limit + 1 - len(buffer))))
+                buffer.extend(bytes(min(len(buffer), limit - len(buffer))))
             cut = int(state[csv_rows.END])
-            if not cut and filled > limit:
+            if not cut and filled >= limit:
                 rest = yield from self._long_row(bytes(memoryview(buffer)[:filled]))
                 ended = rest is None
                 tail = rest or b""
@@ -116,34 +120,21 @@ class _Reader:
 
     def _parse(self, buffer: bytearray, size: int, skips: list[Skip]) -> Draft:
         """The rows in the front of a buffer; broken ones become nulls and skips."""
-        broken: list[int] = []
-
-        def note(row: pc.InvalidRow) -> str:
-            broken.append(row.number - 1)
-            detail = f"{row.actual_columns} cells under a header of {row.expected_columns}"
-            skips.append(Skip(self._source, "malformed_row", self._row + row.number - 1, detail))
-            return "skip"
-
-        table = pc.read_csv(
-            pa.BufferReader(pa.py_buffer(buffer).slice(0, size)),
-            read_options=pc.ReadOptions(use_threads=False, column_names=self._header, block_size=size + 1),
-            parse_options=pc.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
-            convert_options=pc.ConvertOptions(
-                check_utf8=False,
-                column_types=dict.fromkeys(self._header, pa.binary()),
-                include_columns=self._wanted,
-                strings_can_be_null=False,
-            ),
-        )
+        data = pa.py_buffer(buffer).slice(0, size)
+        if not _is_utf8(data):
+            # marked before Arrow reads them: it cannot hand over a malformed row that is no UTF-8 either
+            text = bytes(data).decode("utf-8", "surrogateescape")
+            data = pa.py_buffer(_ESCAPED.sub(BAD_BYTE, text).encode())
+        table, malformed = self._read_csv(data)
+        broken = list(malformed)
+        skips += [Skip(self._source, "malformed_row", self._row + row, text) for row, text in malformed.items()]
         rows = table.num_rows + len(broken)
         places: np.ndarray[Any, np.dtype[np.int64]] = np.setdiff1d(np.arange(rows), broken, assume_unique=True)
         bad = set(broken)
-        columns = []
-        for name in self._wanted:
-            column = table.column(name).combine_chunks()
-            text, invalid = _as_text(column)
-            columns.append(text)
-            bad.update(int(places[row]) for row in invalid)
+        columns = [table.column(name).combine_chunks().cast(pa.string()) for name in self._wanted]
+        for column in columns:
+            marked = compute.match_substring(column, BAD_BYTE).to_numpy(zero_copy_only=False)
+            bad.update(places[marked].tolist())
         skips += [Skip(self._source, "invalid_utf8", self._row + row) for row in sorted(bad.difference(broken))]
         batch = pa.RecordBatch.from_arrays(columns, names=self._wanted)
         if bad:
@@ -152,18 +143,40 @@ class _Reader:
         self._row += rows
         return draft
 
+    def _read_csv(self, data: pa.Buffer) -> tuple[pa.Table, dict[int, str]]:
+        """The wanted columns as binary, without the rows that are malformed; and those, with what is wrong."""
+        malformed: dict[int, str] = {}
+
+        def note(row: pc.InvalidRow) -> str:
+            malformed[row.number - 1] = f"{row.actual_columns} cells under a header of {row.expected_columns}"
+            return "skip"
+
+        table = pc.read_csv(
+            pa.BufferReader(data),
+            read_options=pc.ReadOptions(use_threads=False, column_names=self._header, block_size=data.size + 1),
+            parse_options=pc.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=note),
+            convert_options=pc.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(self._header, pa.binary()),
+                include_columns=self._wanted,
+                strings_can_be_null=False,
+            ),
+        )
+        return table, malformed
+
     def _long_row(self, start: bytes) -> Generator[Draft, None, bytes | None]:
         """Read a row that is too long to hold; what follows it in the bytes read so far, None at the end."""
         reader = _LongRow(self._row, self._header, self._delimiter, self._options, self._source)
+        size = min(LONG_CHUNK, self._options.max_record_bytes)
         chunk, ended = start, False
         while True:
             end = reader.feed(chunk)
             if end >= 0 or ended:
                 break
             yield from reader.blocks(last=False)
-            buffer = bytearray(LONG_CHUNK)
+            buffer = bytearray(size)
             count = read_full(self._stream, memoryview(buffer))
-            ended = count < LONG_CHUNK
+            ended = count < size
             chunk = bytes(memoryview(buffer)[:count])
         reader.finish()
         yield from reader.blocks(last=True)
@@ -171,20 +184,14 @@ class _Reader:
         return chunk[end:] if end >= 0 else None
 
 
-def _as_text(column: pa.Array) -> tuple[pa.Array, list[int]]:
-    """A binary column as strings, and the rows that are no UTF-8 (empty there)."""
+def _is_utf8(data: pa.Buffer) -> bool:
+    """Whether bytes are UTF-8: as one string of Arrow's, which checks at memory speed."""
+    offsets = pa.py_buffer(np.array([0, data.size], np.int64))
     try:
-        return column.cast(pa.string()), []
+        pa.LargeStringArray.from_buffers(1, offsets, data).validate(full=True)
     except pa.ArrowInvalid:
-        values: list[str] = []
-        invalid: list[int] = []
-        for row, cell in enumerate(column.to_pylist()):
-            try:
-                values.append(cell.decode("utf-8"))
-            except UnicodeDecodeError:
-                values.append("")
-                invalid.append(row)
-        return pa.array(values, pa.string()), invalid
+        return False
+    return True
 
 
 def _with_nulls(batch: pa.RecordBatch, places: Any, bad: set[int], rows: int) -> pa.RecordBatch:

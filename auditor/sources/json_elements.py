@@ -54,10 +54,11 @@ class ElementLines:
         ended = self._state[json_array.ENDED]
         if ended == json_array.GARBAGE:
             self._failure = Failure("garbage_after_json_array", "something follows the end of the array")
-        elif not count and self._state[json_array.MODE] == json_array.ARRAY and ended == json_array.RUNNING:
-            self._failure = Failure("unterminated_json_array", "the file ends before the array does")
-        elif not count and self._state[json_array.DEPTH]:
-            self._failure = Failure("unterminated_json_value", "the file ends in the middle of a value")
+        elif not count and ended == json_array.RUNNING:
+            if self._state[json_array.MODE] == json_array.ARRAY:
+                self._failure = Failure("unterminated_json_array", "the file ends before the array does")
+            elif self._state[json_array.DEPTH]:
+                self._failure = Failure("unterminated_json_value", "the file ends in the middle of a value")
         self._ended = not count or self._failure is not None
 
 

@@ -46,10 +46,10 @@ def read_lines(stream: ByteStream, options: ReadOptions, source: str) -> Iterato
             filled += count
             cut = (buffer.rfind(b"\n", searched, filled) + 1) or cut
             searched = filled
-            if cut or ended or filled > limit:
+            if cut or ended or filled >= limit:
                 break
-            buffer.extend(bytes(min(len(buffer) - 1, limit + 2 - len(buffer))))
-        if not cut and filled > limit:
+            buffer.extend(bytes(min(len(buffer) - 1, limit + 1 - len(buffer))))
+        if not cut and filled >= limit:
             rest = yield from _long_line(stream, memoryview(buffer)[:filled], row, options, source)
             row += 1
             ended = rest is None
@@ -87,12 +87,13 @@ def _long_line(
 ) -> Generator[Draft, None, bytes | None]:
     """Read a line that is too long to hold; what follows it in the bytes read so far, None at the end of the stream."""
     reader = LongRecord(row, options, source)
+    size = min(LONG_CHUNK, options.max_record_bytes)
     yield from reader.feed(start)
     while True:
-        chunk = bytearray(LONG_CHUNK)
+        chunk = bytearray(size)
         count = read_full(stream, memoryview(chunk))
         end = chunk.find(b"\n", 0, count)
         yield from reader.feed(memoryview(chunk)[: end if end >= 0 else count])
-        if end >= 0 or count < LONG_CHUNK:
+        if end >= 0 or count < size:
             yield reader.finish()
             return bytes(memoryview(chunk)[end + 1 : count]) if end >= 0 else None

@@ -173,9 +173,9 @@ class LongRecord:
         found = _LITERAL.match(data, position)
         if found is None or self._expect not in (VALUE, VALUE_OR_END):
             raise _BrokenError(f"unexpected {data[position : position + 1]!r}")
+        if found.end() - position > MAX_LITERAL_BYTES:
+            raise _BrokenError("a number without end")
         if found.end() == len(data):
-            if found.end() - position > MAX_LITERAL_BYTES:
-                raise _BrokenError("a number without end")
             return position
         self._literal(found.group())
         return found.end()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditor.sources.blocks import BlockStream, Draft
     from auditor.sources.discover import Source
     from auditor.sources.options import ReadOptions
+    from auditor.sources.raw import ByteStream
 
 HEAD_BYTES = 64 << 10
 """Bytes that are looked at to tell a format."""
@@ -76,7 +77,7 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     if head.startswith((b"PAR1", b"ARROW1")):
         return _open_table(source, stored, head, options)
     if head.startswith(b"\xff\xff\xff\xff"):
-        from auditor.sources.tables import read_arrow_stream  # noqa: PLC0415 - pyarrow is heavy
+        from auditor.sources.tables import read_arrow_stream
 
         return SourceStream(source.name, stored, read_arrow_stream(top, options, source.name), top)
     codec = codec_of(head)
@@ -84,7 +85,8 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     inside = text.peek(HEAD_BYTES)
     if codec is not None and (inside.startswith((b"PAR1", b"ARROW1", *REFUSED)) or codec_of(inside)):
         raise SourceError(f"{source.name} is no text inside its {codec.name}: decompress it first")
-    return SourceStream(source.name, stored, _text_drafts(source, text, options), text)
+    drafts, ending = _text_drafts(source, text, options)
+    return SourceStream(source.name, stored, drafts, ending)
 
 
 def _open_stored(source: Source) -> StoredBytes:
@@ -103,7 +105,7 @@ def _open_stored(source: Source) -> StoredBytes:
 
 def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadOptions) -> BlockStream:
     """A file that is read at random places: it is opened again, and so is a pipe refused."""
-    from auditor.sources import tables  # noqa: PLC0415 - pyarrow is heavy
+    from auditor.sources import tables
 
     if source.size is None and not source.is_remote:
         raise SourceError(f"{source.name} is Parquet or Arrow through a pipe; name the file itself")
@@ -121,12 +123,13 @@ def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadO
         raise
 
 
-def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> Iterator[Draft]:
+def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tuple[Iterator[Draft], ByteStream]:
+    """The blocks of a text format, and the stream whose failure ends them."""
     stream = _as_utf8(source, stream, options)
     head = stream.peek(HEAD_BYTES)
     name = options.format or source.format
     if not head:
-        return iter(())
+        return iter(()), stream
     if name in ("parquet", "arrow"):
         raise SourceError(f"{source.name} is no {name} file: its first bytes are {head[:8]!r}; is it whole?")
     if _is_binary(head):
@@ -138,13 +141,14 @@ def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> Iter
             raise SourceError(f"cannot tell the format of {source.name}; give it an extension: {known_extensions()}")
         name = "json"
     if name in ("csv", "tsv"):
-        from auditor.sources.delimited import read_delimited  # noqa: PLC0415 - pyarrow is heavy
+        from auditor.sources.delimited import read_delimited
 
-        return read_delimited(stream, "," if name == "csv" else "\t", options, source.name)
+        return read_delimited(stream, "," if name == "csv" else "\t", options, source.name), stream
     if name == "txt":
-        return read_text(stream, options, source.name)
+        return read_text(stream, options, source.name), stream
     layout = LINES if options.format == "jsonl" else json_layout(head)
-    return read_lines(stream if layout == LINES else ElementLines(stream, layout), options, source.name)
+    lines: ByteStream = stream if layout == LINES else ElementLines(stream, layout)
+    return read_lines(lines, options, source.name), lines
 
 
 def _as_utf8(source: Source, stream: Peekable, options: ReadOptions) -> Peekable:

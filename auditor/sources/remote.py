@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from auditor.errors import MissingExtraError, SourceError
 from auditor.sources.raw import describe
@@ -26,6 +26,7 @@ PACKAGES = {
 }
 """The package that a URL's file system needs beside fsspec."""
 
+WEB = ("http", "https")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -66,16 +67,18 @@ def without_credentials(url: str) -> str:
 
     Queries go whole: presigned URLs hold the signature there, under names that differ from store to store.
     """
-    parts = urlsplit(url)
-    mark = ""
-    if parts.query:
-        mark = "…" + hashlib.sha256(parts.query.encode()).hexdigest()[:8]
-    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, mark, ""))
+    scheme, _, rest = url.partition("://")
+    path, _, query = rest.partition("?")
+    host, slash, path = path.partition("/")
+    if scheme.lower() in WEB:
+        path = path.partition("#")[0]
+    mark = f"?…{hashlib.sha256(query.encode()).hexdigest()[:8]}" if query else ""
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{mark}"
 
 
 def file_system(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it. Raises SourceError or MissingExtraError."""
-    import fsspec  # noqa: PLC0415 - most runs read local files only
+    import fsspec
 
     protocol = url.split("://", 1)[0].lower()
     try:
@@ -96,9 +99,9 @@ def file_system(url: str) -> tuple[Any, str]:
 def list_url(url: str) -> Listing:
     """The files that a URL stands for, sorted. Raises SourceError or MissingExtraError."""
     system, path = file_system(url)
-    is_web = url.lower().startswith(("http://", "https://"))
+    is_web = url.partition("://")[0].lower() in WEB
     try:
-        if "*" in path and not (is_web and "*" not in urlsplit(url).path):
+        if "*" in path.partition("?")[0]:
             found = system.glob(path, detail=True)
             if not found:
                 raise SourceError(
@@ -109,7 +112,7 @@ def list_url(url: str) -> Listing:
         else:
             info = system.info(path)
             return Listing(
-                (RemoteFile(without_credentials(url), url, urlsplit(url).path or path, _size(info)),), exact=True
+                (RemoteFile(without_credentials(url), url, path.partition("?")[0], _size(info)),), exact=True
             )
     except SourceError:
         raise
@@ -117,13 +120,22 @@ def list_url(url: str) -> Listing:
         raise SourceError(f"no such file: {without_credentials(url)}; check the URL") from None
     except Exception as error:  # a remote file system raises what it likes
         raise unreachable(url, error) from None
-    prefix = url.split("://", 1)[0]
     files = []
     for name, info in sorted(found.items()):
         if info.get("type") == "file":
-            full = name if is_url(name) else f"{prefix}://{name.lstrip('/') if prefix != 'memory' else name}"
+            full = _url_of(name, url)
             files.append(RemoteFile(without_credentials(full), full, name, _size(info)))
     return Listing(tuple(files), exact=False)
+
+
+def _url_of(name: str, url: str) -> str:
+    """The URL of a file that was listed below a URL: file systems give paths with the bucket, without the host."""
+    if is_url(name):
+        return name
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    path = name.lstrip("/").removeprefix(host.rpartition("@")[2] + "/")
+    return f"{scheme}://{host}/{path}"
 
 
 def open_url(url: str) -> tuple[Any, int | None]:

@@ -124,6 +124,8 @@ ROLE_KEYS = ("role", "from")
 MAX_DEPTH = 64
 """Levels of nesting inside a field that are followed: a shape has at most 6, hostile input any number."""
 MAX_ROLE_CHARS = 64
+MAX_NUMBER_BITS = 1024
+"""Larger whole numbers are no text: Python refuses to write numbers of more than 4,300 digits."""
 
 _PRIMARY: Mapping[str, str] = MappingProxyType({k: r for keys in SHAPE_KEYS.values() for k, r in keys.items()})
 KNOWN_KEYS: tuple[str, ...] = (*_PRIMARY, *COMPANION_KEYS)
@@ -199,7 +201,8 @@ def _texts(value: Any, path: Path, role: str, options: ReadOptions) -> Iterator[
     if isinstance(value, bool) or value is None:
         return
     if isinstance(value, str | int | float):
-        if is_text_path(path, options):
+        endless = isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS
+        if not endless and is_text_path(path, options):
             yield TextField(path_name(path), role or implied_role(path), str(value))
     elif isinstance(value, Mapping):
         role = message_role(value) or role

@@ -13,7 +13,7 @@ from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
 from auditor.sources.columns import has_text_columns, text_columns
 from auditor.sources.describe import no_text_field
-from auditor.sources.raw import StoredBytes, describe
+from auditor.sources.raw import StoredBytes, describe, read_full
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ ARROW_FILE_MAGIC = b"ARROW1"
 ARROW_STREAM_MAGIC = b"\xff\xff\xff\xff"
 FEATHER_V1_MAGIC = b"FEA1"
 
+BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What Arrow raises for files that are broken."""
 MAX_BATCH_ROWS = 65_536
-FIRST_BATCH_ROWS = 1_024
-"""Rows read at once where a file says nothing of its size; blocks are cut from them, or put together."""
 BUFFER_BYTES = 1 << 20
 """Bytes of a column chunk that are read ahead: without it, Arrow holds a whole column of a row group."""
 
@@ -41,9 +41,8 @@ class TableFile:
     """
 
     def __init__(self, file: Any, reopen: Callable[[], StoredBytes], size: int | None) -> None:
-        self._file = _CountingFile(file)
+        self._file = _CountingFile(file, size)
         self._reopen = reopen
-        self._size = size
         self._status = self._fstat()
 
     @property
@@ -87,8 +86,9 @@ class TableFile:
 class _CountingFile(io.RawIOBase):
     """A file that counts what is read from it."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, size: int | None) -> None:
         self._inner = file
+        self._size = size
         self.count = 0
 
     def readable(self) -> bool:
@@ -107,14 +107,10 @@ class _CountingFile(io.RawIOBase):
         return int(self._inner.fileno())
 
     def read(self, size: int = -1) -> bytes:
-        data: bytes = self._inner.read(size)
+        # a broken file may ask for more than there is memory
+        data: bytes = self._inner.read(size if self._size is None else min(size, self._size))
         self.count += len(data)
         return data
-
-    def readinto(self, buffer: Any) -> int:
-        count = int(self._inner.readinto(buffer) or 0)
-        self.count += count
-        return count
 
     def close(self) -> None:
         self._inner.close()
@@ -130,23 +126,28 @@ class SequentialFile(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        filled = 0
-        while filled < len(view) and (count := self._stream.readinto(view[filled:])):
-            filled += count
-        return filled
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes. They are asked for in parts: a broken file may ask for more than there is memory."""
+        parts: list[bytes] = []
+        while size > 0:
+            buffer = bytearray(min(size, BUFFER_BYTES))
+            count = read_full(self._stream, memoryview(buffer))
+            parts.append(bytes(buffer[:count]))
+            size -= count
+            if count < len(buffer):
+                break
+        return b"".join(parts)
 
 
 def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator[Draft]:
     """Blocks of a Parquet file's rows. Raises SourceError at once where it is none or no column holds text."""
     try:
         parquet = pq.ParquetFile(file.handle, buffer_size=BUFFER_BYTES, pre_buffer=False)
-        schema = parquet.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+        schema, fields = parquet.schema_arrow, parquet.schema_arrow.names
+    except BROKEN as error:
         raise SourceError(f"cannot read {source} as Parquet: {describe(error)}; is it whole?") from None
     if not has_text_columns(schema, options):
-        raise no_text_field(source, schema.names)
+        raise no_text_field(source, fields)
     names = text_columns(schema, options)
     rows = _batch_rows(parquet, names, options)
     batches = parquet.iter_batches(batch_size=rows, columns=names, use_threads=False)
@@ -172,7 +173,7 @@ def read_arrow_file(file: TableFile, options: ReadOptions, source: str) -> Itera
         wanted = _wanted(reader.schema, options, source)
         if wanted != list(range(len(reader.schema))):
             reader = pa.ipc.open_file(file.handle, options=pa.ipc.IpcReadOptions(included_fields=wanted))
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise SourceError(f"cannot read {source} as an Arrow file: {describe(error)}; is it whole?") from None
     batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
     return _drafts(batches, options, source, "corrupt_arrow", file.change)
@@ -183,7 +184,7 @@ def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> 
     try:
         reader = pa.ipc.open_stream(SequentialFile(stream))
         _wanted(reader.schema, options, source)
-    except (pa.ArrowException, OSError) as error:
+    except BROKEN as error:
         raise SourceError(f"cannot read {source} as an Arrow stream: {describe(error)}; is it whole?") from None
     batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
     return _drafts(batches, options, source, "corrupt_arrow", lambda: "")
@@ -200,22 +201,73 @@ def _drafts(
     batches: Iterator[pa.RecordBatch], options: ReadOptions, source: str, corrupt: str, change: Callable[[], str]
 ) -> Iterator[Draft]:
     row = 0
+    bad_rows: list[int] = []
     while True:
         skip = None
         try:
             batch = next(batches, None)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if batch is not None:
+                batch, bad_rows = sound(batch)
+        except BROKEN as error:
             batch = None
             skip = Skip(source, corrupt, detail=f"{describe(error)}; read up to record {row}")
         if batch is None:
             break
         for part in _bounded(batch, options.block_bytes):
-            yield Draft(Columns(part), row, part.num_rows)
+            skips = tuple(Skip(source, "invalid_utf8", row + bad) for bad in bad_rows if 0 <= bad < part.num_rows)
+            yield Draft(Columns(part), row, part.num_rows, skips)
             row += part.num_rows
+            bad_rows = [bad - part.num_rows for bad in bad_rows]
     if detail := change():
         skip = Skip(source, "changed_while_reading", detail=f"{detail}; read up to record {row}")
     if skip is not None:
         yield Draft(Columns(pa.RecordBatch.from_arrays([], names=[])), row, 0, (skip,))
+
+
+def sound(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:
+    """A batch that is safe to read, with nulls in the rows whose strings are no UTF-8; and those rows.
+
+    Arrow takes offsets and strings from a file as they are: a reader that trusts them reads memory that is not its own.
+    Raises ArrowInvalid where the batch is broken in another way.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        views = [column.view(same_layout(column.type)) for column in batch.columns]
+        pa.RecordBatch.from_arrays(views, names=batch.schema.names).validate(full=True)
+    else:
+        return batch, []
+    bad = [row for row in range(batch.num_rows) if not _decodes(batch.slice(row, 1))]
+    starts, ends = [0, *(row + 1 for row in bad)], [*bad, batch.num_rows]
+    columns = []
+    for column in batch.columns:
+        parts = [column.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
+        nulls = pa.nulls(1, column.type)
+        columns.append(pa.concat_arrays([part for good in parts for part in (good, nulls)][:-1]))
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names), bad
+
+
+def _decodes(row: pa.RecordBatch) -> bool:
+    try:
+        row.to_pylist()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def same_layout(kind: pa.DataType) -> pa.DataType:
+    """A type over the same buffers, with bytes in the place of strings. Raises ArrowInvalid where there is none."""
+    types = pa.types
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(same_layout(field.type)) for field in kind])
+    if types.is_list(kind) or types.is_large_list(kind):
+        new = pa.list_ if types.is_list(kind) else pa.large_list
+        return new(kind.value_field.with_type(same_layout(kind.value_type)))
+    if types.is_string(kind) or types.is_large_string(kind):
+        return pa.binary() if types.is_string(kind) else pa.large_binary()
+    if types.is_string_view(kind):
+        return pa.binary_view()
+    return kind
 
 
 def _bounded(batch: pa.RecordBatch, block_bytes: int) -> Iterator[pa.RecordBatch]:

@@ -110,7 +110,7 @@ def read_manifest(entry: CatalogEntry, cache_dir: str | os.PathLike[str] | None 
     path = cache_root(cache_dir) / entry.name / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise _damaged(entry, f"{path}: {error}") from None

@@ -22,10 +22,9 @@ def words_in(item: Item) -> int:
 
 
 def printable(text: str) -> str:
-    """A text on one line, with control and direction characters, which could change what a terminal shows, as spaces."""
-    return " ".join(
-        "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text).split()
-    )
+    """A text on one line, with control and direction characters, which change what a terminal shows, as spaces."""
+    hidden = {"Cc", "Cf", "Zl", "Zp"}
+    return " ".join("".join(" " if unicodedata.category(char) in hidden else char for char in text).split())
 
 
 def excerpt(text: str, most: int) -> str:

@@ -24,6 +24,7 @@ EMPTY_QUESTION = "empty_question"
 MISSING_QUESTION = "missing_question"
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")
+_NUMBER = re.compile(r"[-+]?\d+")
 _LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(?=\S)")
 _STYLE_SAMPLE = 2000
 """Rows from which the style of the answers is taken; a file does not change it on the way."""
@@ -204,7 +205,7 @@ def answer_style(sample: Sequence[tuple[Choices, Any]]) -> AnswerIs:
     ]
     if not known:
         return AnswerIs.AUTO
-    if all(isinstance(value, str) and value in choices.texts for choices, value in known):
+    if all(isinstance(value, str) and _text_index(choices, value) is not None for choices, value in known):
         return AnswerIs.TEXT
     if all(isinstance(value, str) and _letter_index(value) in range(len(choices.texts)) for choices, value in known):
         return AnswerIs.LETTER
@@ -218,7 +219,9 @@ def answer_style(sample: Sequence[tuple[Choices, Any]]) -> AnswerIs:
 
 def right_choices(choices: Choices, value: Any, style: AnswerIs) -> list[str]:
     """The text of the right choice, or of several; none where the row does not say, or says what cannot be."""
-    value = unwritten_list(value)
+    if isinstance(value, str) and _text_index(choices, value.strip()) is None:
+        # an option may itself be a list, as that of a program's output is
+        value = unwritten_list(value)
     if isinstance(value, list):
         found = [text for member in value for text in right_choices(choices, member, style)]
         return list(dict.fromkeys(found))
@@ -229,7 +232,7 @@ def right_choices(choices: Choices, value: Any, style: AnswerIs) -> list[str]:
     if position is not None and 0 <= position < len(choices.texts):
         return [choices.texts[position]]
     # an answer that is none of the choices is kept where it is a text, never where it is a mark
-    bare = len(text) == 1 or _LETTER.fullmatch(text) or _whole(text) is not None
+    bare = len(text) == 1 or _LETTER.fullmatch(text) or _NUMBER.fullmatch(text)
     return [] if bare else [text]
 
 
@@ -237,8 +240,9 @@ def _position(choices: Choices, value: Any, text: str, style: AnswerIs) -> int |
     if text in choices.labels:
         return choices.labels.index(text)
     if style is AnswerIs.TEXT or (style is AnswerIs.AUTO and isinstance(value, str)):
-        if text in choices.texts:
-            return choices.texts.index(text)
+        index = _text_index(choices, text)
+        if index is not None:
+            return index
         if style is AnswerIs.TEXT:
             return None
     if style in {AnswerIs.LETTER, AnswerIs.AUTO}:
@@ -249,6 +253,14 @@ def _position(choices: Choices, value: Any, text: str, style: AnswerIs) -> int |
     if number is None:
         return _letter_index(text)
     return number - 1 if style is AnswerIs.ORDINAL else number
+
+
+def _text_index(choices: Choices, text: str) -> int | None:
+    if text in choices.texts:
+        return choices.texts.index(text)
+    marked = _LETTERED.match(text)
+    bare = text[marked.end() :] if marked else text
+    return choices.texts.index(bare) if bare in choices.texts else None
 
 
 def _letter_index(text: Any) -> int | None:

@@ -28,8 +28,8 @@ TEXT_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 BINARY_SUFFIXES = (".parquet", ".arrow")
 TASK_SUFFIXES = (".yaml", ".yml")
 COMPRESSIONS = (".gz", ".zst")
-LARGEST_FILE = 4 << 30
-"""Bytes that a file may have when decompressed; more than any benchmark, less than what stops a machine."""
+LARGEST_CONTENT = 1 << 30
+"""Bytes that a compressed file may grow to; more than any benchmark, less than what stops a machine."""
 
 _ROW_KEYS = ("examples", "data", "rows", "items", "questions", "instances", "test", "validation")
 _NOT_DATA = re.compile(
@@ -156,36 +156,34 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decompressed(data: bytes, path: Path) -> bytes:
+def decompressed(data: bytes, path: Path, largest: int = LARGEST_CONTENT) -> bytes:
     """The content of a gzip or zstd file, known by its first bytes; other data as it is.
 
-    Raises BenchmarkFormatError for a file that is cut off, damaged, or larger than LARGEST_FILE: a benchmark that is
+    Raises BenchmarkFormatError for a file that is cut off, damaged, or larger than `largest` bytes: a benchmark that is
     read in part would let the rest of it pass as clean.
     """
     try:
         if data[:2] == b"\x1f\x8b":
-            content = _gunzip(data)
+            content = _gunzip(data, largest)
         elif data[:4] == b"\x28\xb5\x2f\xfd":
-            content = _unzstd(data)
+            content = _unzstd(data, largest)
         else:
             return data
     except EOFError:
         raise BenchmarkFormatError(f"{path}: the compressed file is cut off; get it again") from None
     except (OSError, zlib.error, ValueError) as error:
         raise BenchmarkFormatError(f"{path}: the compressed file is damaged ({error}); get it again") from None
-    if len(content) > LARGEST_FILE:
-        raise BenchmarkFormatError(
-            f"{path}: more than {LARGEST_FILE >> 30} GiB when decompressed; this is no benchmark"
-        )
+    if len(content) > largest:
+        raise BenchmarkFormatError(f"{path}: more than {largest:,} bytes when decompressed; this is no benchmark")
     return content
 
 
-def _gunzip(data: bytes) -> bytes:
+def _gunzip(data: bytes, largest: int) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-        return stream.read(LARGEST_FILE + 1)
+        return stream.read(largest + 1)
 
 
-def _unzstd(data: bytes) -> bytes:
+def _unzstd(data: bytes, largest: int) -> bytes:
     import zstandard
 
     content = io.BytesIO()
@@ -199,7 +197,7 @@ def _unzstd(data: bytes) -> bytes:
                     raise EOFError
                 content.write(frame.decompress(rest[position : position + _STEP]))
                 position += _STEP
-                if content.tell() > LARGEST_FILE:
+                if content.tell() > largest:
                     return content.getvalue()
             rest = frame.unused_data + rest[position:]
     except zstandard.ZstdError as error:

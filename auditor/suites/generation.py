@@ -64,6 +64,11 @@ def _answer_is_text_dict(row: Row) -> bool:
     return isinstance(answers, dict) and "text" in answers
 
 
+def _is_worked(row: Row) -> bool:
+    # a file may hold items with choices beside those of GSM8K, in rows with the same fields
+    return isinstance(row["answer"], str) and "####" in row["answer"] and not {"choices", "options"} & set(row)
+
+
 GENERATION_SHAPES = (
     Shape("mt-bench", "question_id, category, turns, reference", ("turns",), read=_read_turns, also=_has_turns),
     Shape(
@@ -96,6 +101,6 @@ GENERATION_SHAPES = (
         "question, answer (a worked solution, then #### and the result)",
         ("question", "answer"),
         FieldMap(question=("question",), answers=("answer",), item_id="id"),
-        also=lambda row: isinstance(row["answer"], str) and "####" in row["answer"],
+        also=_is_worked,
     ),
 )

@@ -98,19 +98,12 @@ def fetch(
         FetchError: not reachable, not there, not allowed, cut off, or the cache cannot be written.
         MissingExtraError: huggingface_hub is not installed.
     """
-    known_commit = ""
-    if force:
-        # a damaged manifest must not stand in the way of its repair
-        try:
-            known_commit = (read_manifest(entry, cache_dir) or {}).get("commit", "")
-        except FetchError:
-            known_commit = ""
-    else:
+    if not force:
         found = cached(entry, cache_dir)
         if found is not None:
             return found
     hub = _Hub(entry, endpoint, pause)
-    refs = [entry.revision or known_commit or "main", CONVERTED]
+    refs = [entry.revision or _commit_before(entry, cache_dir) or "main", CONVERTED]
     for ref in refs:
         commit, files = hub.files_at(ref)
         if files:
@@ -131,6 +124,16 @@ def fetch(
             raise FetchError(
                 f"the cache {cache_root(cache_dir)} cannot be written: {error.strerror or error}"
             ) from None
+
+
+def _commit_before(entry: CatalogEntry, cache_dir: str | os.PathLike[str] | None) -> str:
+    """The commit that an earlier fetch recorded, which later ones keep to; "" where there is none that can be read."""
+    try:
+        manifest = read_manifest(entry, cache_dir)
+    except FetchError:
+        # a damaged manifest must not stand in the way of its repair
+        return ""
+    return str(manifest["commit"]) if manifest and manifest["request"]["hub"] == entry.hub else ""
 
 
 def _wanted(entry: CatalogEntry) -> str:
@@ -191,6 +194,7 @@ class _Hub:
     def __init__(self, entry: CatalogEntry, endpoint: str | None, pause: float) -> None:
         try:
             import huggingface_hub
+            import huggingface_hub.utils
         except ImportError:
             raise MissingExtraError(f"fetching {entry.name} from the hub", "hub") from None
         self.library = huggingface_hub
@@ -202,7 +206,7 @@ class _Hub:
 
     def files_at(self, ref: str) -> tuple[str, list[RemoteFile]]:
         """The commit that a ref stands for, and the benchmark's files in it; none where that branch is missing."""
-        errors = self.library.errors
+        errors = self.library.utils
         api = self.library.HfApi(endpoint=self.endpoint, token=self.token)
         try:
             info = self._patiently(
@@ -245,7 +249,7 @@ class _Hub:
 
     def _patiently(self, attempt: Callable[[], Result]) -> Result:
         """Run an attempt, again after a pause where the trouble may pass; a lasting one becomes a FetchError."""
-        errors = self.library.errors
+        errors = self.library.utils
         entry = self.entry
         instead = f"Or give your own copy: -b {entry.name}=path/to/file"
         problem: Exception = OSError("not tried")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.errors import BenchmarkFormatError, InputError
 from auditor.suites.files import TASK_SUFFIXES, BenchmarkFile, find_files, read_bytes, read_rows
 from auditor.suites.lmeval_samples import task_of
-from auditor.suites.shapes import mapped_shape, parse_schema, shape_named, sniff, unknown_shape
+from auditor.suites.shapes import mapped_shape, parse_schema, shape_named, told_apart, unknown_shape
 from auditor.suites.spec import BenchmarkSpec, parse_spec
 from auditor.types import Benchmark, Item
 
@@ -188,9 +188,9 @@ def _check_count(entry: CatalogEntry, reading: Reading, split: str | None) -> No
 def parts_of(files: Sequence[BenchmarkFile]) -> list[Part]:
     """The files with the split and subset that their names say; one file alone, or files alike, have no subset."""
     subsets = [task_of(file.stem) or file.subset for file in files]
-    told_apart = len(set(subsets)) > 1
+    distinct = len(set(subsets)) > 1
     return [
-        Part(file, file.split, subset if told_apart or task_of(file.stem) else "")
+        Part(file, file.split, subset if distinct or task_of(file.stem) else "")
         for file, subset in zip(files, subsets, strict=True)
     ]
 
@@ -222,15 +222,15 @@ def read_parts(parts: Sequence[Part], shape: Shape | None = None) -> Reading:
         shard_of = (part.file.path.parent, "" if part.file.stem.isdecimal() else part.file.stem, part.split)
         first = offsets[shard_of]
         offsets[shard_of] += 1 + rows.rows[-1][0]
-        known = shape or sniff(rows.rows)
-        if known is None:
-            problem = problem or unknown_shape(rows.rows, str(part.file.path))
-            reading.skipped[UNKNOWN_SHAPE] += len(rows.rows)
-            reading.warnings.append(f"{part.file.relative}: its rows fit no known shape")
-            continue
-        key = place if known.one_file else (known.name, frozenset(rows.rows[0][1]))
-        group = groups.setdefault(key, _Group(known))
-        group.rows += [(place, first + number, row) for number, row in rows.rows]
+        for known, alike in [(shape, rows.rows)] if shape else told_apart(rows.rows):
+            if known is None:
+                problem = problem or unknown_shape(alike, str(part.file.path))
+                reading.skipped[UNKNOWN_SHAPE] += len(alike)
+                reading.warnings.append(f"{part.file.relative}: its rows fit no known shape")
+                continue
+            key = place if known.one_file else (known.name, frozenset(alike[0][1]))
+            group = groups.setdefault(key, _Group(known))
+            group.rows += [(place, first + number, row) for number, row in alike]
     if problem is not None and not groups:
         raise problem
     for group in groups.values():

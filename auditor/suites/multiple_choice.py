@@ -54,7 +54,7 @@ def _has_choice_columns(row: Row) -> bool:
 
 
 def _read_columns(rows: Sequence[NumberedRow]) -> Iterator[tuple[int, Outcome]]:
-    columns = choice_columns(next(row for _, row in rows if _has_choice_columns(row)))
+    columns = next(filter(None, (choice_columns(row) for _, row in rows)), ())
     return read_mapped(rows, choice_columns_map(columns, answer=_MMLU_TEXT[1]))
 
 

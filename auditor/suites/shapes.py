@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.errors import BenchmarkFormatError, InputError
 from auditor.suites import lmeval_samples, reference
 from auditor.suites.code import CODE_SHAPES
-from auditor.suites.fields import FieldMap, read_mapped
+from auditor.suites.fields import MISSING_QUESTION, FieldMap, read_mapped
 from auditor.suites.files import field_names
 from auditor.suites.generation import GENERATION_SHAPES
 from auditor.suites.multiple_choice import CHOICE_SHAPES, choice_columns
@@ -40,6 +40,7 @@ _SUBSET = "subject category subset subtask topic domain type".split()
 _SPLIT = ["split"]
 
 _SNIFFED_ROWS = 50
+_MOST_COMBINATIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,7 @@ class _Generic:
 def _read_generic(rows: Sequence[NumberedRow]) -> Iterator[tuple[int, Outcome]]:
     mapping = _Generic().map_for(rows)
     if mapping is None:
-        raise BenchmarkFormatError(
-            f"no field that could be the question; the fields are {', '.join(field_names(rows))}"
-        )
+        return ((number, MISSING_QUESTION) for number, _ in rows)
     return read_mapped(rows, mapping)
 
 
@@ -134,6 +133,23 @@ def sniff(rows: Sequence[NumberedRow]) -> Shape | None:
         if 2 * sum(shape.fits(row) for row in sample) > len(sample):
             return shape
     return GENERIC if _Generic().map_for(rows) else None
+
+
+def told_apart(rows: Sequence[NumberedRow]) -> list[tuple[Shape | None, list[NumberedRow]]]:
+    """The rows of one file by shape, since a file may mix items of several benchmarks.
+
+    Rows with the same fields are looked at together. Those that alone fit no shape are read as the file as a whole is,
+    so that each of them is counted with its own reason; so are all rows of a file with fields in too many combinations.
+    """
+    by_fields: dict[frozenset[str], list[NumberedRow]] = {}
+    for row in rows:
+        by_fields.setdefault(frozenset(row[1]), []).append(row)
+    whole = sniff(rows)
+    if len(by_fields) == 1 or len(by_fields) > _MOST_COMBINATIONS or (whole is not None and whole.one_file):
+        return [(whole, list(rows))]
+    shapes = [(sniff(alike) or whole, alike) for alike in by_fields.values()]
+    fallback = next((shape for shape, _ in shapes if shape is not None), None)
+    return [(shape or fallback, alike) for shape, alike in shapes]
 
 
 def unknown_shape(rows: Sequence[NumberedRow], where: str) -> BenchmarkFormatError:

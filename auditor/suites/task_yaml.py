@@ -64,7 +64,7 @@ def load_task(
     """The benchmark that a task file describes. Its name is the task's, unless the spec gives another.
 
     Raises what `load_benchmark` does; BenchmarkFormatError for a task that calls Python functions, since running the
-    code of a benchmark is never safe: the per-sample log, which lm-eval writes with --log_samples, is asked for instead.
+    code of a benchmark is never safe: its per-sample log, which lm-eval writes with --log_samples, is asked for.
     """
     task = read_task(path)
     shape = Shape(f"task {task.name}", "as the task file says", (), read=_reader(task))

@@ -25,12 +25,15 @@ _FINAL = re.compile(r"\s*^####[ \t]*(?P<final>\S.*?)\s*\Z", re.MULTILINE | re.DO
 def lookup(row: Mapping[str, Any], path: str) -> Any:
     """The value at a path such as `question.stem`, `answers.text.0`, or `text|prompt` for the first that is there.
 
-    A field whose own name holds dots or spaces is found by that name. Gives MISSING where nothing is there; of several
-    alternatives, one that is empty gives way to the next.
+    `[]` at the end of a path reads a string that is a written-out list as that list. A field whose own name holds dots
+    or spaces is found by that name. Gives MISSING where nothing is there; of several alternatives, one that is empty
+    gives way to the next.
     """
     found = MISSING
     for alternative in path.split("|"):
-        value = _walk(row, alternative)
+        value = _walk(row, alternative.removesuffix("[]"))
+        if alternative.endswith("[]"):
+            value = unwritten_list(value)
         if value is not MISSING and found is MISSING:
             found = value
         if value is not MISSING and value not in (None, "", []):
@@ -90,8 +93,7 @@ def _from_assistant(member: Any) -> bool:
 
 
 def texts_of(value: Any) -> list[str]:
-    """A value that may be a list, or a string that is a written-out list, as texts without the empty ones."""
-    value = unwritten_list(value)
+    """A value that may be a list as texts, without the empty ones."""
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
     members = value if isinstance(value, list) else [value]

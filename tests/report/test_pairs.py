@@ -29,6 +29,8 @@ def test_a_stray_word_before_the_copy_takes_none_of_its_marks() -> None:
     item = "A tub of ice cream costing 13 dollars is now sold at 11."
     assert parts(align(f"Here is a word problem. {item}", item).train, Part.SAME) == [item[:-1]]
     assert parts(align(f"{item} It is sold at 11 or at 12.", item).train, Part.SAME) == [item[:-1]]
+    pair = align(f"From my notes, a word problem. A {item[2:]} Answer: a lot at 11.", f"{item} A packet was a lot.")
+    assert parts(pair.train, Part.SAME)[0] == item[:-1]
 
 
 def test_other_numbers_stand_out() -> None:
