@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "audit_scores": "auditor.scores.audit",
     "BenchmarkIndex": "auditor.index",
     "ReadOptions": "auditor.sources",
     "ScanConfig": "auditor.config",
@@ -21,6 +22,7 @@ _LAZY = {
 """Public names and the module each is loaded from on first use."""
 
 if TYPE_CHECKING:
+    from auditor.scores.audit import audit_scores as audit_scores
     from auditor.config import ScanConfig as ScanConfig
     from auditor.index import BenchmarkIndex as BenchmarkIndex
     from auditor.results import ScanResult as ScanResult

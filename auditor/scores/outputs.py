@@ -228,13 +228,13 @@ def _write_bytes(path: Path, data: bytes) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figures: bool = True) -> Path:
+def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figures: str = "main") -> Path:
     """Write every file of a score audit into a directory; the same audit gives the same bytes.
 
     Args:
         audit: the audit.
         directory: made where it is not there.
-        figures: whether to draw; needs the `plots` extra.
+        figures: "main" draws one benchmark, "all" every one, "none" nothing; drawing needs the `plots` extra.
     Raises:
         OutputError: something cannot be written.
         MissingExtraError: figures are wanted and matplotlib is not installed.
@@ -243,10 +243,11 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
 
     place = make_directory(directory)
     drawn: dict[str, str] = {}
-    if figures:
+    if figures != "none":
         from auditor.scores.figures import draw_figures
 
-        drawn = draw_figures(audit, make_directory(place / "figures"))
+        every = tuple(b.name for b in audit.benchmarks) if figures == "all" else None
+        drawn = draw_figures(audit, make_directory(place / "figures"), every)
     summary = summary_of(audit)
     summary["figures"] = drawn
     _write_bytes(place / "outliers.csv", outliers_csv(audit))
