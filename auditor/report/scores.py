@@ -209,6 +209,17 @@ def render_scores_report(summary: Mapping[str, Any], findings: Sequence[Finding]
             *blocks.table(_OUTLIER_HEAD, _outlier_rows(outliers), numbers=(3, 4, 6, 7, 8), limit=WORST_SHOWN),
         ]
     parts += _others(findings)
+    if summary["ahead_of_contemporaries"]:
+        rows = [
+            [md_cell(blocks.short(a["model"])), md_cell(a["benchmark"]), _value(a["lead"], 2), a["date"]]
+            for a in summary["ahead_of_contemporaries"]
+        ]
+        parts += [
+            "## Ahead of their contemporaries",
+            "Upper SDs above the median of models of like size submitted in the month before, on the benchmark where it is most. "
+            "A new base model leads too; no verdict rests on this alone.",
+            *blocks.table(["model", "benchmark", "lead", "submitted"], rows, numbers=(2,), limit=20),
+        ]
     parts += ["## Pareto front", *_pareto(summary)]
     parts += ["## Size buckets", "High by t: leave-one-out t, one-sided. Unstable: the call changes when the bucket takes in a "
               "neighbour.", *_buckets(summary)]  # fmt: skip

@@ -47,7 +47,7 @@ class BenchmarkAudit:
     not_judged: tuple[str, ...]
     """Why a row is not judged, "" where it is."""
     lead: NDArray[np.float64]
-    """SDs above its contemporaries of like size, for flagged rows; NaN elsewhere and where unknown."""
+    """SDs above its contemporaries of like size; NaN where unknown, and on very large boards for rows not flagged."""
     pareto: ParetoView
     gaps: tuple[PublicGap, ...]
 
@@ -75,6 +75,15 @@ class ScoresAudit:
     held_out: Bools
     """Rows that were judged and not fitted (entries under examination)."""
 
+    @property
+    def highest_lead(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(n,) largest lead over contemporaries over the benchmarks (NaN where none is known), and which one it is."""
+        leads = np.column_stack([b.lead for b in self.benchmarks])
+        filled = np.nan_to_num(leads, nan=-np.inf)
+        which = filled.argmax(axis=1)
+        highest = filled[np.arange(len(leads)), which]
+        return np.where(np.isfinite(highest), highest, np.nan), which
+
     def benchmark(self, name: str) -> BenchmarkAudit:
         """The benchmark of that name. Raises KeyError where it was not judged."""
         for found in self.benchmarks:
@@ -94,6 +103,8 @@ class ScoresAudit:
         return "strong" if STRONG in top else "review" if REVIEW in top else "none"
 
 
+MAX_LEADS = 20_000
+"""Rows up to which every one is compared with its contemporaries; on larger boards the flagged ones are."""
 LOST = ("wrong_number_of_columns", "invalid_json", "not_an_object", "unreadable_card", "file_too_large")
 """Reasons of skips that lose a whole row or file; the others lose a cell, or nothing that was a score."""
 
@@ -155,7 +166,7 @@ def _audit_benchmark(
     shown = np.where(np.isfinite(score), score, 0.5)
     lead = lead_over_contemporaries(
         np.where(judged, logit(shown, facts.items), np.nan), table.effective_b, table.dates, families.codes,
-        (judgement.verdict == STRONG) | (judgement.verdict == REVIEW),
+        None if len(table) <= MAX_LEADS else (judgement.verdict == STRONG) | (judgement.verdict == REVIEW),
     )  # fmt: skip
     odd = (judgement.verdict == STRONG) | (table.flagged == 1)
     pareto = pareto_view(facts.name, table.params_b, table.precision, score, table.dates, odd)

@@ -23,7 +23,7 @@ SIZE_TOLERANCE = 0.1
 MIN_PEERS = 10
 MIN_SCALE = 0.03
 """Floor of the scale in logits."""
-MAX_PEERS = 400
+MAX_PEERS = 1500
 """Peers looked at for one model; more are thinned evenly by date."""
 
 

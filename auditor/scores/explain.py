@@ -86,7 +86,7 @@ def next_steps(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> tuple[str, 
     """What a moderator could do next about this row."""
     name = found.name
     steps = [
-        f"Ask the author which data the model was trained on, and scan it for {name}: `auditor scan TRAIN -b {name.lower()}`.",
+        f"Ask the author which data the model was trained on, and scan it for {name} (auditor scan TRAIN -b {name.lower()}).",
         f"Evaluate it again on {name} with the board's harness, and on a rephrased or newer set of the same kind.",
         "Compare its per-item results with those of models of like score: leaked items are answered right and sure together.",
     ]

@@ -87,7 +87,7 @@ def _label_column(axes: Any, points: list[tuple[float, float, str, str]]) -> Non
         axes.annotate(
             name, xy=(x, y), xycoords="data", xytext=(1.03, place), textcoords="axes fraction", va="center", ha="left",
             fontsize=9.5, color=colour, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.6, "shrinkA": 2, "shrinkB": 4},
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.6, "shrinkA": 2, "shrinkB": 4, "relpos": (0.0, 0.5)},
         )  # fmt: skip
 
 

@@ -117,8 +117,8 @@ def _outlier(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
     score = 100 * table.scores[i, found.column]
     evidence = score_evidence(audit, found, i)
     message = (
-        f"{model} scores {score:.1f} on {found.name}; {basis} lead to expect {100 * judged.expected[i]:.1f} "
-        f"(95 % interval {100 * judged.low[i]:.1f} to {100 * judged.high[i]:.1f}), {judged.excess[i]:.1f} points less. "
+        f"{model} scores {score:.1f} on {found.name}, {judged.excess[i]:.1f} points more than the {100 * judged.expected[i]:.1f} "
+        f"that {basis} lead to expect (95 % interval {100 * judged.low[i]:.1f} to {100 * judged.high[i]:.1f}). "
         f"q = {judged.q[i]:.2g} over {judged.families} families; {judged.detectable[i]:.1f} points would have been detectable."
     )
     if judged.disagree[i]:

@@ -190,6 +190,16 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
     return summary
 
 
+def _ahead(audit: ScoresAudit, limit: int = 20) -> list[dict[str, Any]]:
+    """Models furthest above what models of their size scored in the month before, on their most conspicuous benchmark."""
+    lead, which = audit.highest_lead
+    order = np.argsort(-np.nan_to_num(lead, nan=-np.inf), kind="stable")[:limit]
+    return [
+        {"model": audit.table.models[i], "benchmark": audit.benchmarks[which[i]].name, "lead": number(lead[i], 2), "date": _day(audit.table.dates[i])}
+        for i in order if np.isfinite(lead[i]) and lead[i] > 0
+    ]  # fmt: skip
+
+
 def summary_of(audit: ScoresAudit) -> dict[str, Any]:
     """`summary.json`: what was read and skipped, what every benchmark gave, configuration, versions, inputs."""
     table = audit.table
@@ -215,6 +225,7 @@ def summary_of(audit: ScoresAudit) -> dict[str, Any]:
             "columns": list(audit.second.columns), "matched": audit.second.matched, "unmatched": audit.second.unmatched,
         },
         "benchmarks": {found.name: _benchmark_summary(audit, found) for found in audit.benchmarks},
+        "ahead_of_contemporaries": _ahead(audit),
         "config": audit.config.to_json(),
         "versions": _versions(),
         "inputs": inputs,

@@ -138,6 +138,7 @@ def judge_adjusted(
     main, context = view.main, view.context
     expected = pick(main.expected, context.expected)
     z = pick(main.z, context.z)
+    high = pick(main.high, context.high)
     excess = 100.0 * (score - expected)
     with np.errstate(invalid="ignore"):
         other_z = others.z if others is not None else np.full(len(score), np.nan)
@@ -154,7 +155,8 @@ def judge_adjusted(
         explained = np.zeros(len(score), dtype=bool)
         if view.z_without_terms is not None:
             explained = (view.z_without_terms >= 3.0) & (context.z < 2.0) & ~(q <= config.review_q)
-        review = (q <= config.review_q) & (excess >= config.min_excess) & ~unsupported
+        # outside the interval that is shown beside it: siblings alone, however unlike, make no outlier
+        review = (q <= config.review_q) & (excess >= config.min_excess) & (score > high) & ~unsupported
         loud = np.fmin(other_z, context_z) >= config.strong_z
         alone = ~np.isfinite(other_z)
         strong = review & ~recipe & (
@@ -168,7 +170,7 @@ def judge_adjusted(
         verdict=verdict,
         expected=expected,
         low=pick(main.low, context.low),
-        high=pick(main.high, context.high),
+        high=high,
         excess=excess,
         z=z,
         p=view.p,

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-BIWEIGHT_CUTOFF = 4.685
-"""Tukey's biweight: 95 % efficient on Gaussian residuals."""
+BIWEIGHT_CUTOFF = 5.5
+"""Of Tukey's biweight, in SDs. 4.685 is the textbook's 95 % efficiency; leaving the family out already protects the one
+who is judged, so that honest residuals of 5 SD may still teach a little."""
 ROUNDS = 5
 BIG_FAMILY = 48
 """Above this a family is left out by solving for the coefficients, below by solving for its residuals."""

@@ -53,7 +53,7 @@ class Tail:
     @cached_property
     def _table(self) -> tuple[Floats, Floats]:
         grid = np.concatenate([np.linspace(-12, 12, 481), np.geomspace(12.1, 1e4, 120)])
-        return grid, np.maximum(self.p_value(grid), 1e-300)
+        return grid, np.maximum(self.p_value(grid), SMALLEST_P)
 
     def fast_p_value(self, z: Floats) -> Floats:
         """`p_value` by interpolation of log p, within 1 %: for boards of 100,000 models."""
@@ -71,6 +71,8 @@ class Tail:
         return np.where(np.isfinite(z), (1.0 + above) / (1.0 + len(self.sorted_z)), np.nan)
 
 
+SMALLEST_P = 1e-12
+"""No board knows its own tail further than this."""
 MAX_VALUES = 5_000
 """Families that a tail is fitted to; of more, evenly spaced order statistics say the same."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FAMILY_WEIGHT = 1.5
 """Weight of the residual from the siblings beside that from the board. Chosen on injections: the siblings know the
 recipe, the board knows when the whole family is odd."""
-SIZE_WEIGHT = 0.3
+SIZE_WEIGHT = 0.45
 """Weight of the size-only z beside the other-benchmarks z: a leaked score is high for its size too."""
 OTHERS_SHARE = 0.8
 """Share of the error rate that goes to the other-benchmarks fit; the rest to the context fit (weighted Bonferroni). The
