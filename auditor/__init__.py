@@ -22,11 +22,11 @@ _LAZY = {
 """Public names and the module each is loaded from on first use."""
 
 if TYPE_CHECKING:
-    from auditor.scores.audit import audit_scores as audit_scores
     from auditor.config import ScanConfig as ScanConfig
     from auditor.index import BenchmarkIndex as BenchmarkIndex
     from auditor.results import ScanResult as ScanResult
     from auditor.scanning import scan as scan
+    from auditor.scores.audit import audit_scores as audit_scores
     from auditor.sources import ReadOptions as ReadOptions
     from auditor.suites import load_benchmark as load_benchmark
 

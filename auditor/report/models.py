@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditor.report import blocks
@@ -12,6 +11,8 @@ from auditor.report.escape import md_cell, md_code, md_fence, md_text
 from auditor.report.scores import verdict_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from auditor.types import Finding
 
 _FIT_NAMES = {"size": "its size alone", "context": "size, compute and date", "others": "its other benchmarks"}
@@ -75,8 +76,10 @@ def _evidence(e: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, fit in e.get("fits", {}).items():
         lines.append(
-            f"Expected from {_FIT_NAMES.get(name, name)} ({md_text(', '.join(fit['from']))}): {_number(fit['expected'])} "
-            f"({_number(fit['low'])} to {_number(fit['high'])}), excess {_number(fit['excess'])} points, z = {_number(fit['z'])} "
+            f"Expected from {_FIT_NAMES.get(name, name)} ({md_text(', '.join(fit['from']))}): "
+            f"{_number(fit['expected'])} "
+            f"({_number(fit['low'])} to {_number(fit['high'])}), excess {_number(fit['excess'])} points, z = "
+            f"{_number(fit['z'])} "
             f"(against the board {_number(fit['z_board'])}, against its family {_number(fit['z_family'])}); p = "
             f"{_probability(fit['p'])}, by rank among families {_probability(fit['p_empirical'])}."
         )
@@ -85,22 +88,28 @@ def _evidence(e: Mapping[str, Any]) -> list[str]:
     b = e["bucket"]
     lines.append(
         f"Size bucket {md_text(b['label'])}: n = {b['n']:,}, mean {_number(b['mean'])}, SD {_number(b['sd'])}, median "
-        f"{_number(b['median'])}, MAD {_number(b['mad'])}; z = {_number(b['z'], 2)}, modified z = {_number(b['modified_z'], 2)} (high "
-        f"from {_number(b['modified_z_cutoff'], 2)}), leave-one-out t = {_number(b['t'], 2)}, p = {_probability(b['p'])}"
+        f"{_number(b['median'])}, MAD {_number(b['mad'])}; z = {_number(b['z'], 2)}, modified z = "
+        f"{_number(b['modified_z'], 2)} (high "
+        f"from {_number(b['modified_z_cutoff'], 2)}), leave-one-out t = {_number(b['t'], 2)}, p = "
+        f"{_probability(b['p'])}"
         + ("." if b["stable"] else "; **unstable**: the call changes when the bucket's edges shift.")
     )
     lines.append(
-        f"Multiplicity: q = {_probability(e['q_value'])} over {e['families']:,} families, {_probability(e['q_all_models'])} under any "
-        f"dependence over all models; the smallest p by rank that so many families allow is {_probability(e['smallest_empirical_p'])}."
+        f"Multiplicity: q = {_probability(e['q_value'])} over {e['families']:,} families, "
+        f"{_probability(e['q_all_models'])} under any "
+        f"dependence over all models; the smallest p by rank that so many families allow is "
+        f"{_probability(e['smallest_empirical_p'])}."
     )
     if e.get("lead_over_contemporaries") is not None:
         lines.append(
-            f"Against models of its size submitted in the month before it: {_number(e['lead_over_contemporaries'])} upper SDs above "
+            f"Against models of its size submitted in the month before it: "
+            f"{_number(e['lead_over_contemporaries'])} upper SDs above "
             "their median."
         )
     for gap in e.get("second_board", ()):
         lines.append(
-            f"Second board, {md_text(gap['rating'])}: {_number(gap['expected'])} expected from it, z = {_number(gap['z'])}, "
+            f"Second board, {md_text(gap['rating'])}: {_number(gap['expected'])} expected from it, z = "
+            f"{_number(gap['z'])}, "
             f"q = {_probability(gap['q'])}."
         )
     lines.append(f"Family: {md_text(e['family'])}, by {md_text(e['family_rule'])}.")
@@ -142,8 +151,10 @@ def _reproduce(summary: Mapping[str, Any], findings: Sequence[Finding]) -> list[
     command = f"auditor scores {source['path']} -o run\nauditor report run -o reports"
     return [
         md_fence(command, "sh").rstrip("\n"),
-        f"Input {md_code(source['path'])}, SHA-256 {md_code(source['sha256'])}, read as {md_text(source['form'])}; auditor "
-        f"{md_text(summary['versions']['auditor'])}. Finding: {', '.join(md_code(f.fingerprint) for f in findings[:5])}.",
+        f"Input {md_code(source['path'])}, SHA-256 {md_code(source['sha256'])}, read as "
+        f"{md_text(source['form'])}; auditor "
+        f"{md_text(summary['versions']['auditor'])}. Finding: "
+        f"{', '.join(md_code(f.fingerprint) for f in findings[:5])}.",
     ]
 
 
@@ -182,6 +193,7 @@ def render_index(
         else:
             parts.append("No model stands out.")
     parts.append(
-        "A score that stands out is a question to its author, not an answer. Each page lists what else could explain it."
+        "A score that stands out is a question to its author, not an answer. Each page lists what else could "
+        "explain it."
     )
     return "\n\n".join(parts) + "\n"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auditor.report import blocks
 from auditor.report.escape import md_cell, md_code, md_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from auditor.types import Finding
 
 WORST_SHOWN = 30
@@ -28,7 +29,8 @@ def verdict_line(summary: Mapping[str, Any]) -> str:
     if not counts["strong"] and not counts["review"]:
         return f"**No score stands out**: {scores:,} scores of {summary['models']:,} models were judged."
     return (
-        f"**{blocks.count(counts['strong'], 'score')} strong, {counts['review']:,} for review**, of {scores:,} scores of "
+        f"**{blocks.count(counts['strong'], 'score')} strong, {counts['review']:,} for review**, of {scores:,} "
+        f"scores of "
         f"{summary['models']:,} models."
     )
 
@@ -156,7 +158,8 @@ def _pareto(summary: Mapping[str, Any]) -> list[str]:
         rows.append([md_cell(name), str(len(b["pareto"]["front"])), f"{b['pareto']['dominated']:,}",
                      ", ".join(md_cell(blocks.short(m)) for m in gone[:8]) or "none"])  # fmt: skip
     return [
-        "A model is dominated where one at most as large scores higher; `pareto.csv` names the model that dominates it, by "
+        "A model is dominated where one at most as large scores higher; `pareto.csv` names the model that "
+        "dominates it, by "
         "parameters and by bytes of its precision.",
         *blocks.table(
             ["benchmark", "on the front", "dominated", "on the front only while flagged models count"],
@@ -182,15 +185,21 @@ def _coverage(summary: Mapping[str, Any]) -> list[str]:
 def _method(summary: Mapping[str, Any]) -> list[str]:
     config = summary["config"]
     return [
-        "Scores are compared on the logit scale with what a robust regression (Tukey's biweight, family effects) leads to expect "
-        "from a model's size, from its compute and date where the board tells them, and from its other benchmarks. A model's family "
+        "Scores are compared on the logit scale with what a robust regression (Tukey's biweight, family effects) "
+        "leads to expect "
+        "from a model's size, from its compute and date where the board tells them, and from its other "
+        "benchmarks. A model's family "
         "takes no part in the fit that judges it. p comes from the board's own residuals, one family one witness; q is "
         "Benjamini-Hochberg over families.",
-        f"`review`: q ≤ {config['review_q']:g} and at least {config['min_excess']:g} points above expectation. `strong`: q ≤ "
-        f"{config['strong_q']:g} with both expectations in agreement (z ≥ {config['agree_z']:g}), or z ≥ {config['strong_z']:g} and "
-        "another line of evidence; never where the family shares the excess. The expected score of a flagged model is that of the "
+        f"`review`: q ≤ {config['review_q']:g} and at least {config['min_excess']:g} points above expectation. "
+        f"`strong`: q ≤ "
+        f"{config['strong_q']:g} with both expectations in agreement (z ≥ {config['agree_z']:g}), or z ≥ "
+        f"{config['strong_z']:g} and "
+        "another line of evidence; never where the family shares the excess. The expected score of a flagged "
+        "model is that of the "
         "fit that found it.",
-        "An outlier is a question, not an answer: long training, distillation, a good recipe or a different harness raise scores "
+        "An outlier is a question, not an answer: long training, distillation, a good recipe or a different "
+        "harness raise scores "
         "honestly, and a leak of a few items raises none visibly.",
     ]
 
@@ -216,12 +225,14 @@ def render_scores_report(summary: Mapping[str, Any], findings: Sequence[Finding]
         ]
         parts += [
             "## Ahead of their contemporaries",
-            "Upper SDs above the median of models of like size submitted in the month before, on the benchmark where it is most. "
+            "Upper SDs above the median of models of like size submitted in the month before, on the benchmark "
+            "where it is most. "
             "A new base model leads too; no verdict rests on this alone.",
             *blocks.table(["model", "benchmark", "lead", "submitted"], rows, numbers=(2,), limit=20),
         ]
     parts += ["## Pareto front", *_pareto(summary)]
-    parts += ["## Size buckets", "High by t: leave-one-out t, one-sided. Unstable: the call changes when the bucket takes in a "
+    parts += ["## Size buckets", "High by t: leave-one-out t, one-sided. Unstable: the call changes when the "
+                                 "bucket takes in a "
               "neighbour.", *_buckets(summary)]  # fmt: skip
     parts += ["## Fits", *_fits(summary), "## Coverage", *_coverage(summary), "## Method", *_method(summary)]
     parts.append(blocks.folded("Configuration and versions", _settings(summary)))

@@ -28,7 +28,8 @@ _CUTOFFS = {
     5: 8.95, 6: 5.47, 7: 5.78, 8: 4.58, 9: 4.63, 10: 4.06, 12: 3.78, 15: 3.58, 20: 3.23, 25: 3.10, 30: 2.99, 40: 2.88,
     50: 2.82, 70: 2.75, 100: 2.69, 200: 2.64, 500: 2.59, 1000: 2.59,
 }  # fmt: skip
-"""n to the modified z that .5 % of Gaussian models exceed, from `simulate_cutoff`; the famous 3.5 is right for n = 16 only. Odd and
+"""n to the modified z that .5 % of Gaussian models exceed, from `simulate_cutoff`; the famous 3.5 is right for n = 16
+only. Odd and
 even n differ, so small ones are not interpolated."""
 
 

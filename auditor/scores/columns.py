@@ -110,7 +110,8 @@ def _listed(headers: Sequence[str], limit: int = 20) -> str:
 
 
 def _score_share(cells: Sequence[object]) -> float:
-    """Share of the filled cells that are numbers; 0 for a column that is mostly empty of them or off any score's range."""
+    """Share of the filled cells that are numbers; 0 for a column that is mostly empty of them or off any score's
+    range."""
     step = max(1, len(cells) // 500)
     sample = [c for c in cells[::step] if not is_empty(c)]
     numbers = [n for c in sample if (n := parse_number(c)) is not None]

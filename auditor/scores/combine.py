@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auditor.errors import InputError
 from auditor.scores.known import benchmark_key
-from auditor.scores.table import ScoreTable
+
+if TYPE_CHECKING:
+    from auditor.scores.table import ScoreTable
 
 
 def append_entries(board: ScoreTable, entries: ScoreTable) -> ScoreTable:

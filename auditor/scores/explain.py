@@ -32,19 +32,22 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
     elif judgement.recipe[i]:
         family = audit.families.names[audit.families.codes[i]]
         told.append(
-            f"Its family ({family}) scores high as a whole: a training recipe or a base model shared by all of them explains "
+            f"Its family ({family}) scores high as a whole: a training recipe or a base model shared by all of "
+            f"them explains "
             "more than this entry alone could."
         )
     tokens, size = table.tokens_t[i], table.params_b[i]
     if np.isfinite(tokens) and 1e3 * tokens / size >= _BIG_TOKENS_PER_PARAMETER:
         told.append(
-            f"It was trained on {1e3 * tokens / size:,.0f} tokens for each parameter, far more than most models of its size."
+            f"It was trained on {1e3 * tokens / size:,.0f} tokens for each parameter, far more than most models "
+            f"of its size."
         )
     elif not np.isfinite(tokens) and not np.isfinite(table.flops[i]):
         told.append("The table tells nothing of its training tokens or compute; long training raises scores honestly.")
     if _RECIPES.search(name) and not published:
         told.append(
-            "Models of this line are known for synthetic, textbook-like training data, which lifts knowledge benchmarks."
+            "Models of this line are known for synthetic, textbook-like training data, which lifts knowledge "
+            "benchmarks."
         )
     elif _DISTILLED.search(name):
         told.append(
@@ -56,7 +59,8 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
         )
     if found.name == "GSM8K":
         told.append(
-            "GSM8K has a public training split of 7,473 problems in the same style; training on it, or on data made from it, "
+            "GSM8K has a public training split of 7,473 problems in the same style; training on it, or on data "
+            "made from it, "
             "is common and allowed" + (", and the name points to mathematics." if _MATH.search(name) else ".")
         )
     if found.name == "TruthfulQA":
@@ -71,7 +75,8 @@ def innocent_explanations(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> 
         )
     if table.sizes_floored:
         told.append(
-            f"Sizes on this board are cut to whole billions; the model may have up to {table.params_b[i] + 1:g}B parameters."
+            f"Sizes on this board are cut to whole billions; the model may have up to {table.params_b[i] + 1:g}B "
+            f"parameters."
         )
     if table.size_notes[i]:
         told.append(f"The size is uncertain: {table.size_notes[i]}.")
@@ -86,9 +91,11 @@ def next_steps(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> tuple[str, 
     """What a moderator could do next about this row."""
     name = found.name
     steps = [
-        f"Ask the author which data the model was trained on, and scan it for {name} (auditor scan TRAIN -b {name.lower()}).",
+        f"Ask the author which data the model was trained on, and scan it for {name} (auditor scan TRAIN -b "
+        f"{name.lower()}).",
         f"Evaluate it again on {name} with the board's harness, and on a rephrased or newer set of the same kind.",
-        "Compare its per-item results with those of models of like score: leaked items are answered right and sure together.",
+        "Compare its per-item results with those of models of like score: leaked items are answered right and "
+        "sure together.",
     ]
     if audit.table.base_models[i]:
         steps.append("Look at its base models: an excess that they have too is theirs.")

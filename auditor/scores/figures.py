@@ -72,10 +72,9 @@ def _label_column(axes: Any, points: list[tuple[float, float, str, str]]) -> Non
     if not points:
         return
     low, high = axes.get_ylim()
-    to_share = lambda y: (y - low) / (high - low)  # noqa: E731
     points = sorted(points, key=lambda p: p[1])
     gap = 0.062
-    places = [to_share(p[1]) for p in points]
+    places = [(p[1] - low) / (high - low) for p in points]
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + gap)
     overflow = places[-1] - 1.0
@@ -148,7 +147,8 @@ def draw_score(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
         f"{_label(found.name)}: score against size",
         f"{int(show.sum()):,} models; band: 95 % of models of that size, by the size-only fit, family left out",
     )
-    axes.scatter(size[show], score[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() > MANY_POINTS,
+    axes.scatter(size[show], score[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() >
+    MANY_POINTS,
                  label="models")  # fmt: skip
     if found.adjusted is not None:
         view = found.adjusted.size
@@ -183,7 +183,8 @@ def draw_buckets(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
     position = {k: i for i, k in enumerate(used)}
     figure, axes = _frame(
         f"{_label(found.name)}: standard deviations within size buckets",
-        "the plain z that communities plot; a z cannot exceed (n-1)/sqrt(n), drawn as a bar, so small buckets flag nobody",
+        "the plain z that communities plot; a z cannot exceed (n-1)/sqrt(n), drawn as a bar, so small buckets "
+        "flag nobody",
     )
     # spread sideways by rank and not at random: the same table, the same picture
     place = np.full(len(show), np.nan)
@@ -221,7 +222,8 @@ def draw_residuals(audit: ScoresAudit, found: BenchmarkAudit) -> Any | None:
     )
     limit = 14.0
     a, b = np.clip(x, -limit, limit), np.clip(y, -limit, limit)
-    axes.scatter(a[show], b[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() > MANY_POINTS,
+    axes.scatter(a[show], b[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() >
+    MANY_POINTS,
                  label="models")  # fmt: skip
     for line in (axes.axhline, axes.axvline):
         line(0, color=FAINT, lw=0.8, zorder=1)
@@ -235,7 +237,8 @@ def draw_residuals(audit: ScoresAudit, found: BenchmarkAudit) -> Any | None:
 
 
 def draw_pareto(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
-    """Error against size with the front now, without flagged models, and at three earlier days where dates are known."""
+    """Error against size with the front now, without flagged models, and at three earlier days where dates are
+    known."""
     table = audit.table
     size, error = table.params_b, 100 * (1 - table.scores[:, found.column])
     show = np.isfinite(size) & np.isfinite(error)
@@ -243,7 +246,8 @@ def draw_pareto(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
         f"{_label(found.name)}: error against size, and the Pareto front",
         "on the front no model at most as large makes fewer errors; dashed: without the flagged models",
     )
-    axes.scatter(size[show], error[show], s=9, c=FAINT, alpha=0.35, linewidths=0, zorder=2, rasterized=show.sum() > MANY_POINTS,
+    axes.scatter(size[show], error[show], s=9, c=FAINT, alpha=0.35, linewidths=0, zorder=2, rasterized=show.sum() >
+    MANY_POINTS,
                  label="models")  # fmt: skip
     for rows, style, colour, label in (
         (found.pareto.by_params.rows, "-", LINE, "front now"),
@@ -310,7 +314,8 @@ def draw_figures(audit: ScoresAudit, directory: Path, benchmarks: tuple[str, ...
                 name = f"{kind}_{file_name(found.name)}.svg"
                 _save(figure, directory / name)
                 drawn[f"figures/{name}"] = (
-                    f"{found.name}: {words}; {found.count('strong')} models strong, {found.count('review')} for review, "
+                    f"{found.name}: {words}; {found.count('strong')} models strong, {found.count('review')} for "
+                    f"review, "
                     f"{found.count('none')} as expected"
                 )
     return drawn

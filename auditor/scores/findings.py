@@ -117,9 +117,11 @@ def _outlier(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
     score = 100 * table.scores[i, found.column]
     evidence = score_evidence(audit, found, i)
     message = (
-        f"{model} scores {score:.1f} on {found.name}, {judged.excess[i]:.1f} points more than the {100 * judged.expected[i]:.1f} "
+        f"{model} scores {score:.1f} on {found.name}, {judged.excess[i]:.1f} points more than the "
+        f"{100 * judged.expected[i]:.1f} "
         f"that {basis} lead to expect (95 % interval {100 * judged.low[i]:.1f} to {100 * judged.high[i]:.1f}). "
-        f"q = {judged.q[i]:.2g} over {judged.families} families; {judged.detectable[i]:.1f} points would have been detectable."
+        f"q = {judged.q[i]:.2g} over {judged.families} families; {judged.detectable[i]:.1f} points would have "
+        f"been detectable."
     )
     if judged.disagree[i]:
         message += " The two expectations, from its size and from its other benchmarks, disagree."
@@ -156,7 +158,8 @@ def _low(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> Finding:
         title=f"{found.name} {score:.1f} where {100 * judged.expected[i]:.1f} was expected",
         message=(
             f"{table.models[i]} scores {-judged.excess[i]:.1f} points less on {found.name} than "
-            f"{judged.basis[judged.basis_of[i]]} lead to expect. That is usually a broken prompt, template or tokenizer."
+            f"{judged.basis[judged.basis_of[i]]} lead to expect. That is usually a broken prompt, template or "
+            f"tokenizer."
         ),
         evidence=score_evidence(audit, found, i),
         innocent_explanations=("Models tuned for another language or for code lose points on general benchmarks.",),
@@ -185,7 +188,8 @@ def _public_only(audit: ScoresAudit, found: BenchmarkAudit) -> list[Finding]:
                     subject=model,
                     title=f"{found.name} is {excess[i]:.1f} points above what its {gap.rating} leads to expect",
                     message=(
-                        f"{model} scores {100 * score[i]:.1f} on {found.name}; models of its {gap.rating} and size score "
+                        f"{model} scores {100 * score[i]:.1f} on {found.name}; models of its {gap.rating} and "
+                        f"size score "
                         f"{100 * gap.expected[i]:.1f}. q = {gap.q[i]:.2g} over {gap.joined} models on both boards."
                     ),
                     evidence={
@@ -195,7 +199,8 @@ def _public_only(audit: ScoresAudit, found: BenchmarkAudit) -> list[Finding]:
                         "joined": gap.joined,
                     },
                     innocent_explanations=(
-                        "The two boards measure different things: style and length move an arena's rating, not a benchmark.",
+                        "The two boards measure different things: style and length move an arena's rating, not a "
+                        "benchmark.",
                     ),
                     next_steps=("Compare it on a private or newer set of the same task.",),
                     fingerprint=fingerprint(PUBLIC_ONLY, model, found.name, gap.rating),

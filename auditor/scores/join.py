@@ -106,12 +106,13 @@ def align_board(raw: RawTable, table: ScoreTable, model_column: str | None = Non
     rows = np.array(found)
     if (rows >= 0).sum() < MIN_JOINED:
         raise InputError(
-            f"--join {raw.source}: {int((rows >= 0).sum())} models are on both boards; at least {MIN_JOINED} are needed. "
+            f"--join {raw.source}: {int((rows >= 0).sum())} models are on both boards; at least {MIN_JOINED} are "
+            f"needed. "
             f"Names there look like {clean_name(raw.columns[column][0])!r}, here like {table.models[0]!r}"
         )
-    values = np.column_stack([np.where(rows >= 0, np.array(v)[np.maximum(rows, 0)], np.nan) for v in numbers.values()])
+    ratings = np.column_stack([np.where(rows >= 0, np.array(v)[np.maximum(rows, 0)], np.nan) for v in numbers.values()])
     unmatched = raw.rows - len(set(found) - {-1})
-    return SecondBoard(raw.source, raw.sha256, tuple(numbers), values, int((rows >= 0).sum()), unmatched)
+    return SecondBoard(raw.source, raw.sha256, tuple(numbers), ratings, int((rows >= 0).sum()), unmatched)
 
 
 def public_gaps(

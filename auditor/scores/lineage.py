@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from auditor.errors import InputError
 from auditor.scores.loaders.files import read_bytes
@@ -14,6 +15,7 @@ from auditor.scores.values import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from auditor.scores.table import ScoreTable
 
@@ -87,7 +89,7 @@ def flagged_models(table: ScoreTable, listed: Collection[FlaggedModel]) -> dict[
 
 def _climb(model: str, parents: Mapping[str, tuple[str, ...]], flagged: Mapping[str, FlaggedModel]) -> tuple[str, ...]:
     """Shortest path from a model to a flagged ancestor, or () where there is none; cycles end it."""
-    paths = [(model,)]
+    paths: list[tuple[str, ...]] = [(model,)]
     seen = {model.lower()}
     for _ in range(MAX_DEPTH):
         following: list[tuple[str, ...]] = []
@@ -137,7 +139,7 @@ def _fingerprints(table: ScoreTable, row: int) -> list[object]:
     if table.weights_hash[row]:
         keys.append(("hash", table.weights_hash[row]))
     scores = table.scores[row]
-    told = scores == scores
+    told = np.isfinite(scores)
     # three scores equal to the printed digit are no coincidence among thousands of models, two are
     if told.sum() >= 3:
         keys.append(("scores", tuple(round(float(s), 6) if k else None for s, k in zip(scores, told, strict=True))))

@@ -27,7 +27,8 @@ def benjamini_hochberg(p: Floats) -> Floats:
 def benjamini_yekutieli(p: Floats) -> Floats:
     """q under any dependence (Benjamini and Yekutieli 2001): the BH one times the harmonic number."""
     m = int(np.isfinite(p).sum())
-    return np.minimum(benjamini_hochberg(p) * float((1.0 / np.arange(1, m + 1)).sum() if m else 1.0), 1.0)
+    harmonic = float((1.0 / np.arange(1, m + 1)).sum()) if m else 1.0
+    return np.asarray(np.minimum(benjamini_hochberg(p) * harmonic, 1.0))
 
 
 def within_family(p: Floats, family: NDArray[np.int64]) -> Floats:
@@ -48,7 +49,7 @@ def within_family(p: Floats, family: NDArray[np.int64]) -> Floats:
     # running minimum from the end of each family: families are shifted apart so that one accumulate serves all
     shift = np.repeat(np.arange(len(size)), size) * -10.0 * max(float(values.max()), 1.0)
     adjusted[order] = np.minimum.accumulate((values - shift)[::-1])[::-1] + shift
-    return np.clip(adjusted, 0.0, 1.0)
+    return np.asarray(np.clip(adjusted, 0.0, 1.0))
 
 
 def family_q(p: Floats, family: NDArray[np.int64]) -> tuple[Floats, int]:

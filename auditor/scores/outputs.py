@@ -35,7 +35,8 @@ COLUMNS = (
 
 
 def _csv_bytes(columns: dict[str, Any]) -> bytes:
-    """CSV with a header, numbers as they are, text quoted where it must be; arrow's writer, since rows may be a million."""
+    """CSV with a header, numbers as they are, text quoted where it must be; arrow's writer, since rows may be a
+    million."""
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
@@ -84,7 +85,8 @@ def _outlier_columns(audit: ScoresAudit, found: BenchmarkAudit, names: Sequence[
 
 
 def outliers_csv(audit: ScoresAudit) -> bytes:
-    """`outliers.csv`: one row for each model and benchmark in the table's order, scores and excess in points (0-100)."""
+    """`outliers.csv`: one row for each model and benchmark in the table's order, scores and excess in points
+    (0-100)."""
     names = [csv_cell(m) for m in audit.table.models]
     parts = [_csv_bytes(_outlier_columns(audit, found, names)) for found in audit.benchmarks]
     header = parts[0].split(b"\n", 1)[0] + b"\n"
@@ -191,7 +193,8 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
 
 
 def _ahead(audit: ScoresAudit, limit: int = 20) -> list[dict[str, Any]]:
-    """Models furthest above what models of their size scored in the month before, on their most conspicuous benchmark."""
+    """Models furthest above what models of their size scored in the month before, on their most conspicuous
+    benchmark."""
     lead, which = audit.highest_lead
     order = np.argsort(-np.nan_to_num(lead, nan=-np.inf), kind="stable")[:limit]
     return [

@@ -37,7 +37,8 @@ class Front:
     rows: NDArray[np.int64]
     """Rows on the front, smallest first."""
     dominated_by: NDArray[np.int64]
-    """(n,) for each row the front's row of the least error that is no larger; -1 for rows on the front or not compared."""
+    """(n,) for each row the front's row of the least error that is no larger; -1 for rows on the front or not
+    compared."""
 
 
 def pareto_front(size: Floats, error: Floats, use: Bools) -> Front:

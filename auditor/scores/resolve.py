@@ -70,9 +70,9 @@ def _scores_column(name: str, header: str, cells: Sequence[Any], log: _Log) -> N
         log.notes.append(
             f"{name}: read as 0-100, but {below_one:.0%} of its scores are at most 1; does the column mix two scales?"
         )
-    for i in np.flatnonzero((values < 0.0) | (values > scale)):
-        log.skip("score_out_of_range", int(i), f"{header}: {values[i]:g} is not in 0-{scale:g}")
-        values[i] = np.nan
+    for row in np.flatnonzero((values < 0.0) | (values > scale)):
+        log.skip("score_out_of_range", int(row), f"{header}: {values[row]:g} is not in 0-{scale:g}")
+        values[row] = np.nan
     return values / scale
 
 
@@ -184,7 +184,8 @@ def _flags(raw: RawTable, plan: ColumnPlan, inverted: bool, log: _Log) -> NDArra
         return np.where(flags >= 0, 1 - flags, -1).astype(np.int8)
     if told and (flags == 1).sum() > 0.5 * told:
         log.notes.append(
-            f"{header!r} is true for {int((flags == 1).sum()):,} of {told:,} rows, which no board of flags is: the column is not "
+            f"{header!r} is true for {int((flags == 1).sum()):,} of {told:,} rows, which no board of flags is: "
+            f"the column is not "
             "used. If true means not flagged in this table, say so with --flagged-inverted"
         )
         return np.full(raw.rows, -1, dtype=np.int8)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditor.scores.known import BenchmarkFacts
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from auditor.scores.known import BenchmarkFacts
     from auditor.types import Skip
 
 

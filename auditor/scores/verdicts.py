@@ -134,7 +134,10 @@ def judge_adjusted(
         # where nothing is found the better informed fit is shown
         quiet = ~(q <= config.review_q) & np.isfinite(others.p)
         shown_by_others |= quiet
-    pick = lambda a, b: np.where(shown_by_others, a, b)  # noqa: E731
+
+    def pick(a: Floats, b: Floats) -> Floats:
+        return np.asarray(np.where(shown_by_others, a, b))
+
     main, context = view.main, view.context
     expected = pick(main.expected, context.expected)
     z = pick(main.z, context.z)
@@ -219,7 +222,8 @@ def judge_buckets(table: ScoreTable, j: int, buckets: BucketView, family: Ints, 
         low_outlier = (verdict == NONE) & (buckets.t <= config.low_z)
     no = np.zeros(len(score), dtype=bool)
     return Judgement(
-        verdict, expected, low, high, excess, buckets.t, p, q, benjamini_yekutieli(within_family(p, family)), detectable,
+        verdict, expected, low, high, excess, buckets.t, p, q, benjamini_yekutieli(within_family(p, family)),
+        detectable,
         no, no, no, no, low_outlier, ("size bucket",), np.zeros(len(score), dtype=np.int8), families,
         1.0 / (1.0 + families),
     )  # fmt: skip

@@ -8,12 +8,13 @@ from auditor.errors import InputError, MissingExtraError
 from auditor.scores.known import facts_of
 from auditor.scores.loaders.files import MAX_RESULT_BYTES, read_bytes, sha256_of
 from auditor.scores.sizes import parse_size
-from auditor.scores.table import RawTable
 from auditor.scores.values import clean_name, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from auditor.scores.table import RawTable
 
 MAX_FRONT_MATTER = 1_000_000
 """Characters. The longest front matter of the hub's cards is a few hundred thousand (MTEB results)."""

@@ -150,7 +150,8 @@ class _Collector:
 def read_directory(root: Path) -> RawTable:
     """Every result file and model card under a directory as one table.
 
-    Requests of the v2 board fill what the results of the same model do not tell (size, base model). Links are not followed.
+    Requests of the v2 board fill what the results of the same model do not tell (size, base model). Links are not
+    followed.
 
     Raises:
         NoRecordsError: nothing under it is a result with scores.

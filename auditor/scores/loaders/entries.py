@@ -208,6 +208,7 @@ def read_document(document: dict[str, Any], path: Path, digest: str) -> RawTable
         rows = [{"model": model} | v for model, v in document.items()]
         return RawTable(columns_of(rows), str(path), digest, "JSON keyed by model")
     raise InputError(
-        f"{path}: a JSON object of no known shape (keys: {', '.join(map(repr, list(document)[:12]))}); known are a table of "
+        f"{path}: a JSON object of no known shape (keys: {', '.join(map(repr, list(document)[:12]))}); known are "
+        f"a table of "
         "rows, of columns, or keyed by model, Open LLM Leaderboard and lm-eval results, EvalPlus, MTEB"
     )

@@ -4,7 +4,8 @@ The model of one benchmark, for model i of family f:
 
     y_i = x_i' beta + u_f + e_i,   u_f ~ N(0, tau^2),   e_i ~ N(0, sigma^2 + s_i^2)
 
-with a ridge prior on beta (`basis.design`), Tukey's biweight on e, and s_i^2 the sampling variance of a score on a finite
+with a ridge prior on beta (`basis.design`), Tukey's biweight on e, and s_i^2 the sampling variance of a score on a
+finite
 number of items. Fine-tunes of one base share u_f, so a family of 2,000 counts about as one witness, not as 2,000.
 
 Leaving a family out needs no refit: with the weights held, the residuals of a left-out block follow from the block of
@@ -44,7 +45,8 @@ MAX_FIT_ROWS = 12_000
 by a fit that has never seen them, which is what leaving a family out is for."""
 WITHIN_PRIOR_SHARE = 0.4
 WITHIN_PRIOR_FREEDOM = 60.0
-"""The spread within families is shrunk towards two fifths of the whole variance, as if 60 degrees of freedom had said so
+"""The spread within families is shrunk towards two fifths of the whole variance, as if 60 degrees of freedom had said
+so
 (Smyth 2004's moderated variance): a few tight families would else make every odd sibling an outlier."""
 
 

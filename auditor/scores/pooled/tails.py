@@ -78,7 +78,8 @@ MAX_VALUES = 5_000
 
 
 def one_of_each(family: NDArray[np.int64], use: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """One row of each family among those in `use`, drawn with a fixed seed: by rank or by score would be a selection."""
+    """One row of each family among those in `use`, drawn with a fixed seed: by rank or by score would be a
+    selection."""
     rows = np.flatnonzero(use)
     rows = rows[np.random.default_rng(20_240_613).permutation(len(rows))]
     _, first = np.unique(family[rows], return_index=True)
