@@ -37,7 +37,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "harness": ("harness", "harness version", "git hash", "evaluator"),
     "shots": ("shots", "n shot", "num fewshot", "few shot", "nshot"),
     "chat_template": ("chat template", "use chat template"),
-    "method": ("generation method", "scoring", "metric type"),
+    "method": ("method", "generation method", "scoring", "metric type"),
     "tokens_t": ("tokens", "pretraining data size", "training tokens", "train tokens"),
     "flops": ("flops", "training flops", "compute"),
     "architecture": ("architecture", "architectures"),
@@ -48,7 +48,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 NOT_BENCHMARKS = {
     "average", "avg", "mean", "overall", "score", "total", "rank", "hub likes", "likes", "hub", "downloads", "merged",
     "moe", "flagged", "available on the hub", "type", "t", "architecture", "weight type", "hub license", "license",
-    "co2 cost", "generation", "maintainers highlight", "official providers", "not merged", "year", "id", "index",
+    "co2 cost", "co cost", "generation", "maintainers highlight", "official providers", "not merged", "year", "id", "index",
     "votes", "layers", "context", "context length", "vocab size", "price", "speed", "seed", "model type", "open data",
     "link", "prompted", "stderr", "epoch",
 }  # fmt: skip
@@ -209,6 +209,8 @@ def plan_columns(
     known, notes = _known_benchmarks(headers, mapping, taken)
     benchmarks.update(known)
     left = [h for h in headers if h not in taken and header_key(h) not in NOT_BENCHMARKS]
+    # a column that --map passed over for its benchmark is not a second benchmark of that name
+    left = [h for h in left if not ((facts := facts_of(h)) and facts.name in benchmarks)]
     wanted_keys = {benchmark_key(w): w for w in wanted or ()}
     for header in list(left):
         if benchmark_key(header) in wanted_keys and header not in benchmarks.values():
