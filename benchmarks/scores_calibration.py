@@ -65,8 +65,17 @@ def main():
         (100, {"chance": True}), (100, {"duplicates": True}), (300, {"alone": True}),
     ):  # fmt: skip
         p, flagged, strong, judged = pooled(families, arguments.boards, 1000, **options)
-        rows.append({"view": "adjusted", "families": families, "board": ", ".join(options) or "plain", **shares(p),
-                     "flagged_share": round(flagged / max(judged, 1), 5), "strong": strong, "judged": judged})  # fmt: skip
+        rows.append(
+            {
+                "view": "adjusted",
+                "families": families,
+                "board": ", ".join(options) or "plain",
+                **shares(p),
+                "flagged_share": round(flagged / max(judged, 1), 5),
+                "strong": strong,
+                "judged": judged,
+            }
+        )
     for row in rows:
         print(json.dumps(row))
     if arguments.output:

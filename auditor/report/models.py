@@ -25,7 +25,11 @@ def page_name(model: str) -> str:
     A hash is added where the readable part does not give the name back.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "__", model).strip("._")[:80]
-    if plain.replace("__", "/") == model and plain.lower() not in ("readme", "index", "con", "nul", "aux", "prn"):
+    if (
+        plain
+        and plain.replace("__", "/") == model
+        and plain.lower() not in ("readme", "index", "con", "nul", "aux", "prn")
+    ):
         return f"{plain}.md"
     return f"{plain or 'model'}-{hashlib.sha256(model.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.md"
 
@@ -106,12 +110,12 @@ def _evidence(e: Mapping[str, Any]) -> list[str]:
             f"{_number(e['lead_over_contemporaries'])} upper SDs above "
             "their median."
         )
-    for gap in e.get("second_board", ()):
-        lines.append(
-            f"Second board, {md_text(gap['rating'])}: {_number(gap['expected'])} expected from it, z = "
-            f"{_number(gap['z'])}, "
-            f"q = {_probability(gap['q'])}."
-        )
+    lines.extend(
+        f"Second board, {md_text(gap['rating'])}: {_number(gap['expected'])} expected from it, z = "
+        f"{_number(gap['z'])}, "
+        f"q = {_probability(gap['q'])}."
+        for gap in e.get("second_board", ())
+    )
     lines.append(f"Family: {md_text(e['family'])}, by {md_text(e['family_rule'])}.")
     return lines
 

@@ -53,12 +53,18 @@ def _figures(summary: Mapping[str, Any], prefix: str = "") -> list[str]:
 def _by_benchmark(summary: Mapping[str, Any]) -> list[str]:
     rows = [
         [
-            md_cell(name), f"{b['items']:,}" + ("" if b["items_known"] else " (assumed)"), str(b["strong"]), str(b["review"]),
-            f"{b['none']:,}", f"{sum(b['not_judged'].values()):,}", str(b["low_outliers"]), f"{b['families']:,}",
+            md_cell(name),
+            f"{b['items']:,}" + ("" if b["items_known"] else " (assumed)"),
+            str(b["strong"]),
+            str(b["review"]),
+            f"{b['none']:,}",
+            f"{sum(b['not_judged'].values()):,}",
+            str(b["low_outliers"]),
+            f"{b['families']:,}",
             _value(b["detectable_points_median"]),
         ]
         for name, b in summary["benchmarks"].items()
-    ]  # fmt: skip
+    ]
     head = [
         "benchmark",
         "items",
@@ -103,10 +109,21 @@ def _buckets(summary: Mapping[str, Any]) -> list[str]:
     shown = []
     for name, b in summary["benchmarks"].items():
         rows = [
-            [md_cell(k["label"]), f"{k['n']:,}", str(k["at_chance"]), _value(k["mean"]), _value(k["sd"]), _value(k["median"]),
-             _value(k["mad"]), _value(k["modified_z_cutoff"], 2), str(k["high"]), str(k["unstable"])]
-            for k in b["buckets"] if k["n"] or k["at_chance"]
-        ]  # fmt: skip
+            [
+                md_cell(k["label"]),
+                f"{k['n']:,}",
+                str(k["at_chance"]),
+                _value(k["mean"]),
+                _value(k["sd"]),
+                _value(k["median"]),
+                _value(k["mad"]),
+                _value(k["modified_z_cutoff"], 2),
+                str(k["high"]),
+                str(k["unstable"]),
+            ]
+            for k in b["buckets"]
+            if k["n"] or k["at_chance"]
+        ]
         head = ["bucket", "n", "at chance", "mean", "SD", "median", "MAD", "modified z cutoff", "high by t", "unstable"]
         shown.append(blocks.folded(md_text(name), blocks.table(head, rows, numbers=range(1, 10))))
     return shown
@@ -116,8 +133,19 @@ def _fits(summary: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, b in summary["benchmarks"].items():
         for fit, k in b.get("fits", {}).items():
-            rows.append([md_cell(name), fit, md_cell(", ".join(k["from"])), _value(k["sigma"], 3), _value(k["tau"], 3),
-                         f"{k['families']:,}", str(k["effective_coefficients"]), _value(k["tail_scale"], 2), _value(k["tail_df"])])  # fmt: skip
+            rows.append(
+                [
+                    md_cell(name),
+                    fit,
+                    md_cell(", ".join(k["from"])),
+                    _value(k["sigma"], 3),
+                    _value(k["tau"], 3),
+                    f"{k['families']:,}",
+                    str(k["effective_coefficients"]),
+                    _value(k["tail_scale"], 2),
+                    _value(k["tail_df"]),
+                ]
+            )
     if not rows:
         return ["The board has too few families for a regression; the size buckets alone judged."]
     head = [

@@ -98,9 +98,9 @@ class ScoresAudit:
 
     @property
     def worst(self) -> str:
-        """ "strong", "review" or "none": the highest verdict of any score."""
-        top = {v for b in self.benchmarks for v in np.unique(b.verdicts)}
-        return "strong" if STRONG in top else "review" if REVIEW in top else "none"
+        """The highest verdict of any finding: "strong", "review" or "none"."""
+        top = {finding.verdict for finding in self.findings}
+        return next((v for v in ("strong", "review") if v in top), "none")
 
 
 MAX_LEADS = 20_000

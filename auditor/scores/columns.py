@@ -48,8 +48,8 @@ ROLES: dict[str, tuple[str, ...]] = {
 NOT_BENCHMARKS = {
     "average", "avg", "mean", "overall", "score", "total", "rank", "hub likes", "likes", "hub", "downloads", "merged",
     "moe", "flagged", "available on the hub", "type", "t", "architecture", "weight type", "hub license", "license",
-    "co2 cost", "co cost", "generation", "maintainers highlight", "official providers", "not merged", "year", "id", "index",
-    "votes", "layers", "context", "context length", "vocab size", "price", "speed", "seed", "model type", "open data",
+    "co2 cost", "co cost", "generation", "maintainers highlight", "official providers", "not merged", "year", "id",
+    "index", "votes", "layers", "context", "context length", "vocab size", "price", "speed", "seed", "model type", "open data",
     "link", "prompted", "stderr", "epoch",
 }  # fmt: skip
 """Numeric columns of real leaderboards that are no benchmark's score."""
@@ -238,6 +238,9 @@ def plan_columns(
     ordered = dict(sorted(benchmarks.items(), key=lambda item: in_order[item[1]]))
     others = tuple(h for h in numeric if h not in ordered.values())
     shots = {
-        name: h for name, column in ordered.items() for h in headers if h.lower() in (f"{column} shots".lower(), f"{name} shots".lower())
-    }  # fmt: skip
+        name: h
+        for name, column in ordered.items()
+        for h in headers
+        if h.lower() in (f"{column} shots".lower(), f"{name} shots".lower())
+    }
     return ColumnPlan(roles, tuple(dates), ordered, others, tuple(notes), shots)

@@ -70,8 +70,8 @@ _BASES = tuple(
 
 _ANY_BASE = re.compile("|".join(pattern.pattern for _, pattern in _BASES))
 _ARCHITECTURES = {
-    "phi": "phi", "phi3": "phi", "mixformersequential": "phi", "qwen2": "qwen1.5", "qwen2moe": "qwen1.5", "qwen3": "qwen3",
-    "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon", "rw": "falcon", "opt": "opt",
+    "phi": "phi", "phi3": "phi", "mixformersequential": "phi", "qwen2": "qwen1.5", "qwen2moe": "qwen1.5",
+    "qwen3": "qwen3", "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon", "rw": "falcon", "opt": "opt",
     "bloom": "bloom", "mpt": "mpt", "gptj": "gpt-j", "gpt2lmhead": "gpt-2", "gptneo": "gpt-neo", "mixtral": "mixtral",
     "internlm": "internlm", "internlm2": "internlm", "stablelm": "stablelm", "stablelmepoch": "stablelm",
     "stablelmalpha": "stablelm", "rwkv": "rwkv", "deepseek": "deepseek", "yi": "yi",

@@ -57,8 +57,9 @@ def _plotting() -> Any:
 def _save(figure: Any, path: Path) -> None:
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": "auditor"}, dpi=110)
-    # matplotlib ends some lines in blanks
-    write_text(path, re.sub(r"[ \t]+\n", "\n", out.getvalue().decode()))
+    # matplotlib repeats every text as a comment, strangers' names among them, and ends some lines in blanks
+    drawn = re.sub(r"<!--.*?-->", "", out.getvalue().decode(), flags=re.S)
+    write_text(path, re.sub(r"[ \t]+\n", "\n", drawn))
 
 
 def _label(model: str) -> str:
@@ -84,10 +85,26 @@ def _label_column(axes: Any, points: list[tuple[float, float, str, str]]) -> Non
             places[k] = min(places[k], places[k + 1] - gap)
     for (x, y, name, colour), place in zip(points, places, strict=True):
         axes.annotate(
-            name, xy=(x, y), xycoords="data", xytext=(1.03, place), textcoords="axes fraction", va="center", ha="left",
-            fontsize=9.5, color=colour, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.6, "shrinkA": 2, "shrinkB": 4, "relpos": (0.0, 0.5)},
-        )  # fmt: skip
+            name,
+            xy=(x, y),
+            xycoords="data",
+            xytext=(1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            ha="left",
+            fontsize=9.5,
+            color=colour,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "lw": 0.6,
+                "alpha": 0.6,
+                "shrinkA": 2,
+                "shrinkB": 4,
+                "relpos": (0.0, 0.5),
+            },
+        )
 
 
 def _flag_points(axes: Any, x: NDArray[Any], y: NDArray[Any], found: BenchmarkAudit, show: NDArray[np.bool_]) -> None:

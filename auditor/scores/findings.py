@@ -81,16 +81,24 @@ def score_evidence(audit: ScoresAudit, found: BenchmarkAudit, i: int) -> dict[st
         "family_rule": audit.families.rules[i],
         "row": int(table.row_numbers[i]),
         "bucket": {
-            "label": bucket.label, "n": bucket.n, "mean": number(100 * bucket.mean, 2), "sd": number(100 * bucket.sd, 2),
-            "median": number(100 * bucket.median, 2), "mad": number(100 * bucket.mad, 2), "z": number(buckets.z[i], 2),
-            "modified_z": number(buckets.modified_z[i], 2), "modified_z_cutoff": number(bucket.cutoff, 2),
-            "t": number(buckets.t[i], 2), "p": significant(buckets.p[i]), "high": bool(buckets.high[i]),
+            "label": bucket.label,
+            "n": bucket.n,
+            "mean": number(100 * bucket.mean, 2),
+            "sd": number(100 * bucket.sd, 2),
+            "median": number(100 * bucket.median, 2),
+            "mad": number(100 * bucket.mad, 2),
+            "z": number(buckets.z[i], 2),
+            "modified_z": number(buckets.modified_z[i], 2),
+            "modified_z_cutoff": number(bucket.cutoff, 2),
+            "t": number(buckets.t[i], 2),
+            "p": significant(buckets.p[i]),
+            "high": bool(buckets.high[i]),
             "stable": bool(buckets.stable[i]),
         },
         "recipe": bool(judged.recipe[i]),
         "disagree": bool(judged.disagree[i]),
         "lead_over_contemporaries": number(found.lead[i], 2),
-    }  # fmt: skip
+    }
     label = table.mean_labels[table.means[i, found.column]]
     if label:
         evidence["means"] = label
@@ -229,12 +237,17 @@ def _descents(audit: ScoresAudit) -> list[Finding]:
                     + (f": {flagged.reason}." if flagged.reason else ".")
                     + " The question about that model is inherited; this says nothing of the model's own training."
                 ),
-                evidence={"flagged": flagged.model, "path": list(descent.path), "kind": descent.kind, "list": flagged.source},
+                evidence={
+                    "flagged": flagged.model,
+                    "path": list(descent.path),
+                    "kind": descent.kind,
+                    "list": flagged.source,
+                },
                 innocent_explanations=("A flag may be for something else than contamination; read its reason.",),
                 next_steps=(f"Read why {flagged.model} is flagged, and whether it was settled.",),
                 fingerprint=fingerprint(DESCENT, model, audit.table.revision[descent.row], flagged.model),
             )
-        )  # fmt: skip
+        )
     return results
 
 

@@ -85,7 +85,7 @@ def align_board(raw: RawTable, table: ScoreTable, model_column: str | None = Non
         if header == column or key in roles or (key in NOT_BENCHMARKS and key not in ("score", "average", "overall")):
             continue
         values = [parse_number(c) for c in raw.columns[header]]
-        if sum(v is not None for v in values) >= max(0.5 * len(values), 3):
+        if sum(v is not None for v in values) >= max(0.5 * len(values), 1):
             numbers[header] = [float("nan") if v is None else v for v in values]
     if not numbers:
         raise InputError(

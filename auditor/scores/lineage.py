@@ -73,7 +73,10 @@ def read_flagged(path: Path) -> tuple[FlaggedModel, ...]:
     found = [f for f in found if f.model]
     if not found:
         raise InputError(f"{path}: no model's name in it")
-    return tuple({f.model.lower(): f for f in reversed(found)}.values())[::-1]
+    first: dict[str, FlaggedModel] = {}
+    for flag in found:
+        first.setdefault(flag.model.lower(), flag)
+    return tuple(first.values())
 
 
 def flagged_models(table: ScoreTable, listed: Collection[FlaggedModel]) -> dict[str, FlaggedModel]:

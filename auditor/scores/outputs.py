@@ -154,13 +154,21 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
         "smallest_empirical_p": significant(judged.smallest_p),
         "detectable_points_median": number(float(np.median(detectable)), 1) if len(detectable) else None,
         "buckets": [
-            {"label": b.label, "n": b.n, "at_chance": b.at_chance, "mean": number(100 * b.mean, 2), "sd": number(100 * b.sd, 2),
-             "median": number(100 * b.median, 2), "mad": number(100 * b.mad, 2), "modified_z_cutoff": number(b.cutoff, 2),
-             "high": int((found.buckets.high & (found.buckets.index == k)).sum()),
-             "unstable": int((~found.buckets.stable & (found.buckets.index == k)).sum())}
+            {
+                "label": b.label,
+                "n": b.n,
+                "at_chance": b.at_chance,
+                "mean": number(100 * b.mean, 2),
+                "sd": number(100 * b.sd, 2),
+                "median": number(100 * b.median, 2),
+                "mad": number(100 * b.mad, 2),
+                "modified_z_cutoff": number(b.cutoff, 2),
+                "high": int((found.buckets.high & (found.buckets.index == k)).sum()),
+                "unstable": int((~found.buckets.stable & (found.buckets.index == k)).sum()),
+            }
             for k, b in enumerate(found.buckets.buckets)
         ],
-    }  # fmt: skip
+    }
     if found.adjusted is not None:
         views = {"size": found.adjusted.size, "context": found.adjusted.context}
         if found.adjusted.others is not None:
@@ -198,9 +206,15 @@ def _ahead(audit: ScoresAudit, limit: int = 20) -> list[dict[str, Any]]:
     lead, which = audit.highest_lead
     order = np.argsort(-np.nan_to_num(lead, nan=-np.inf), kind="stable")[:limit]
     return [
-        {"model": audit.table.models[i], "benchmark": audit.benchmarks[which[i]].name, "lead": number(lead[i], 2), "date": _day(audit.table.dates[i])}
-        for i in order if np.isfinite(lead[i]) and lead[i] > 0
-    ]  # fmt: skip
+        {
+            "model": audit.table.models[i],
+            "benchmark": audit.benchmarks[which[i]].name,
+            "lead": number(lead[i], 2),
+            "date": _day(audit.table.dates[i]),
+        }
+        for i in order
+        if np.isfinite(lead[i]) and lead[i] > 0
+    ]
 
 
 def summary_of(audit: ScoresAudit) -> dict[str, Any]:

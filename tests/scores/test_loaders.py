@@ -122,7 +122,9 @@ def test_directory_of_v1_results(tmp_path: Path) -> None:
     write(tmp_path / "o/m0/list.json", [1])
     table = load(tmp_path)
     assert table.models == ("o/m0", "o/m1", "o/m2")
-    assert dict(zip(table.benchmark_names, table.scores[1], strict=True)) == pytest.approx({"MMLU": 0.6, "ARC": 0.5, "TruthfulQA": 0.44})
+    assert dict(zip(table.benchmark_names, table.scores[1], strict=True)) == pytest.approx(
+        {"MMLU": 0.6, "ARC": 0.5, "TruthfulQA": 0.44}
+    )
     assert table.skips == {"invalid_json": 1, "not_a_result": 2}
     assert "acc_norm, 25 shots" in table.mean_labels
     assert table.dates[0] == pytest.approx(19578.45, abs=0.01)
@@ -172,7 +174,9 @@ def test_model_cards(tmp_path: Path) -> None:
     table = load(write(tmp_path / "README.md", CARD))
     assert table.models == ("o/merged",)
     assert table.base_models == (("o/base-a", "o/base-b"),)
-    assert dict(zip(table.benchmark_names, table.scores[0], strict=True)) == pytest.approx({"MMLU": 0.642, "ARC": 0.611})
+    assert dict(zip(table.benchmark_names, table.scores[0], strict=True)) == pytest.approx(
+        {"MMLU": 0.642, "ARC": 0.611}
+    )
     assert any("could not be read" in n for n in table.notes)
     assert any("5 shots" in label for label in table.mean_labels)
     write(tmp_path / "b/README.md", CARD.replace("o/merged", "o/other").replace("64.2", "0.7").replace("61.1", "0.5"))
@@ -247,7 +251,9 @@ def test_own_entry(tmp_path: Path) -> None:
         ("a.json", '"text"', InputError, "."),
     ],
 )  # fmt: skip
-def test_what_is_no_table_is_said(tmp_path: Path, name: str, content: str, error: type[Exception], message: str) -> None:
+def test_what_is_no_table_is_said(
+    tmp_path: Path, name: str, content: str, error: type[Exception], message: str
+) -> None:
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(error, match=message):

@@ -23,7 +23,13 @@ def resolve(columns: dict[str, list[Any]], **options: Any) -> ScoreTable:
 def test_headers_lose_case_units_arrows_and_emoji() -> None:
     assert [header_key(h) for h in ("#Params (B)", "Average ⬆️", "params_b", "Model Size (B)", "Hub ❤️")] == [
         "params", "average", "params", "model size", "hub likes"]  # fmt: skip
-    assert [header_unit(h) for h in ("Size (B)", "Size (M)", "params_b", "Size [in millions]", "Size")] == [1, 1e-3, 1, 1e-3, None]
+    assert [header_unit(h) for h in ("Size (B)", "Size (M)", "params_b", "Size [in millions]", "Size")] == [
+        1,
+        1e-3,
+        1,
+        1e-3,
+        None,
+    ]
 
 
 def test_scales_are_told_by_column() -> None:
@@ -33,11 +39,13 @@ def test_scales_are_told_by_column() -> None:
 
 
 def test_scores_out_of_range_and_text_are_counted_and_left_out() -> None:
-    table = resolve({"model": list("abcd"), "params": [7] * 4, "MMLU": ["61", "112", "-3", "great"], "ARC": [50, 51, 52, 53]})
+    table = resolve(
+        {"model": list("abcd"), "params": [7] * 4, "MMLU": ["61", "112", "-3", "great"], "ARC": [50, 51, 52, 53]}
+    )
     assert table.skips == {"score_not_a_number": 1, "score_out_of_range": 2}
     assert np.isnan(table.scores[1:, 0]).all()
     assert {s.reason for s in table.skip_examples} == set(table.skips)
-    assert "great" in [s.detail for s in table.skip_examples if s.reason == "score_not_a_number"][0]
+    assert "great" in next(s.detail for s in table.skip_examples if s.reason == "score_not_a_number")
 
 
 def test_two_columns_that_could_be_mmlu_need_a_map() -> None:
@@ -54,7 +62,9 @@ def test_two_models_columns_and_two_size_columns() -> None:
 
 
 def test_ten_thousand_columns_need_a_choice() -> None:
-    columns: dict[str, list[Any]] = {"model": ["a", "b"], "params": [7, 8]} | {f"task {k}": [50, 51] for k in range(10_000)}
+    columns: dict[str, list[Any]] = {"model": ["a", "b"], "params": [7, 8]} | {
+        f"task {k}": [50, 51] for k in range(10_000)
+    }
     with pytest.raises(InputError, match=r"10,002 columns.*--benchmark"):
         resolve(columns)
     table = resolve(columns, benchmarks=["task 7", "task 9"])
@@ -91,7 +101,13 @@ def test_no_size_column_is_a_note_and_sizes_are_not_taken_from_names_unasked() -
 
 
 def test_sizes_of_every_spelling_in_one_column() -> None:
-    table = resolve({"model": list("abcdef"), "Size": ["7B", "8x7B", "350M", "1.1e9", "large", 13], "MMLU": [50 + k for k in range(6)]})
+    table = resolve(
+        {
+            "model": list("abcdef"),
+            "Size": ["7B", "8x7B", "350M", "1.1e9", "large", 13],
+            "MMLU": [50 + k for k in range(6)],
+        }
+    )
     assert table.params_b[:4] == pytest.approx([7.0, 46.7, 0.35, 1.1])
     assert table.active_b[1] == pytest.approx(12.9)
     assert np.isnan(table.params_b[4])
@@ -101,7 +117,13 @@ def test_sizes_of_every_spelling_in_one_column() -> None:
 
 def test_floored_sizes_are_said_and_stand_for_their_interval() -> None:
     n = 40
-    table = resolve({"model": [f"m{k}" for k in range(n)], "#Params (B)": [k % 4 for k in range(n)], "MMLU": [50.0 + k for k in range(n)]})
+    table = resolve(
+        {
+            "model": [f"m{k}" for k in range(n)],
+            "#Params (B)": [k % 4 for k in range(n)],
+            "MMLU": [50.0 + k for k in range(n)],
+        }
+    )
     assert table.sizes_floored
     assert np.isnan(table.params_b[0])
     assert table.params_b[1] == 1.0
@@ -110,7 +132,12 @@ def test_floored_sizes_are_said_and_stand_for_their_interval() -> None:
 
 
 def test_inverted_flags_are_never_used_in_silence() -> None:
-    columns = {"model": list("abcde"), "params": [7] * 5, "MMLU": [50, 51, 52, 53, 54], "Flagged": ["True"] * 4 + ["False"]}
+    columns = {
+        "model": list("abcde"),
+        "params": [7] * 5,
+        "MMLU": [50, 51, 52, 53, 54],
+        "Flagged": ["True"] * 4 + ["False"],
+    }
     table = resolve(columns)
     assert (table.flagged == -1).all()
     assert any("--flagged-inverted" in n for n in table.notes)
@@ -135,7 +162,9 @@ def test_duplicates_keep_the_fullest_then_the_latest() -> None:
 
 
 def test_mixed_scales_are_noticed() -> None:
-    table = resolve({"model": [f"m{k}" for k in range(10)], "params": [7] * 10, "MMLU": [0.6] * 4 + [60.0 + k for k in range(6)]})
+    table = resolve(
+        {"model": [f"m{k}" for k in range(10)], "params": [7] * 10, "MMLU": [0.6] * 4 + [60.0 + k for k in range(6)]}
+    )
     assert any("mix two scales" in n for n in table.notes)
 
 

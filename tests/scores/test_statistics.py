@@ -100,7 +100,9 @@ def test_bh_by_hand() -> None:
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=60))
 def test_bh_is_scipys(values: list[float]) -> None:
     assert benjamini_hochberg(np.array(values)) == pytest.approx(stats.false_discovery_control(values), rel=1e-9)
-    assert benjamini_yekutieli(np.array(values)) == pytest.approx(stats.false_discovery_control(values, method="by"), rel=1e-9)
+    assert benjamini_yekutieli(np.array(values)) == pytest.approx(
+        stats.false_discovery_control(values, method="by"), rel=1e-9
+    )
 
 
 @given(st.lists(st.tuples(st.floats(1e-9, 1), st.integers(0, 6)), min_size=1, max_size=60))
@@ -114,7 +116,9 @@ def test_family_q_is_bh_of_simes(rows: list[tuple[float, int]]) -> None:
         simes.append((ordered * len(ordered) / np.arange(1, len(ordered) + 1)).min())
     assert count == len(codes)
     best = [q[family == code].min() for code in codes]
-    assert best == pytest.approx(np.minimum(stats.false_discovery_control(np.minimum(simes, 1)), 1), rel=1e-6, abs=1e-12)
+    assert best == pytest.approx(
+        np.minimum(stats.false_discovery_control(np.minimum(simes, 1)), 1), rel=1e-6, abs=1e-12
+    )
     assert (q <= 1).all()
     for code in codes:
         inner = within_family(p, family)[family == code]
@@ -128,7 +132,9 @@ def test_a_family_of_copies_counts_once() -> None:
 
 
 # --- pooled regression ---
-def refit(x: np.ndarray, y: np.ndarray, precision: np.ndarray, family: np.ndarray, prior: np.ndarray, tau2: float, code: int):
+def refit(
+    x: np.ndarray, y: np.ndarray, precision: np.ndarray, family: np.ndarray, prior: np.ndarray, tau2: float, code: int
+):
     """The generalised least squares fit without a family, written out."""
     rows = np.flatnonzero((family != code) & (precision > 0))
     v = np.diag(1 / precision[rows]) + tau2 * (family[rows][:, None] == family[rows][None, :])
@@ -266,7 +272,13 @@ def test_no_false_alarms_beyond_the_level_on_boards_without_leaks(kind: str, fam
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 12, 14])
 def test_small_boards_end_without_alarms(n: int) -> None:
     rng = np.random.default_rng(n)
-    board = board_of([f"o/m{k}" for k in range(n)], ("MMLU",), rng.uniform(0.4, 0.6, (n, 1)), np.full(n, 7.0), [f"f{k}" for k in range(n)])
+    board = board_of(
+        [f"o/m{k}" for k in range(n)],
+        ("MMLU",),
+        rng.uniform(0.4, 0.6, (n, 1)),
+        np.full(n, 7.0),
+        [f"f{k}" for k in range(n)],
+    )
     found = audit_table(board).benchmark("MMLU")
     assert found.adjusted is None
     assert found.count("strong") + found.count("review") == 0
@@ -274,7 +286,13 @@ def test_small_boards_end_without_alarms(n: int) -> None:
 
 
 def test_all_scores_equal_flags_nobody() -> None:
-    board = board_of([f"o/m{k}" for k in range(40)], ("MMLU", "ARC"), np.full((40, 2), 0.6), np.full(40, 7.0), [f"f{k}" for k in range(40)])
+    board = board_of(
+        [f"o/m{k}" for k in range(40)],
+        ("MMLU", "ARC"),
+        np.full((40, 2), 0.6),
+        np.full(40, 7.0),
+        [f"f{k}" for k in range(40)],
+    )
     audit = audit_table(board)
     assert audit.worst == "none"
     assert audit.findings == ()
@@ -334,5 +352,12 @@ def test_front_is_what_nobody_dominates(points: list[tuple[int, int]]) -> None:
 
 
 def test_bytes_of_a_parameter() -> None:
-    assert [bytes_per_parameter(p) for p in ("torch.bfloat16", "float16", "4bit", "GPTQ", "8bit", "float32")] == [2, 2, 0.5, 0.5, 1, 4]
+    assert [bytes_per_parameter(p) for p in ("torch.bfloat16", "float16", "4bit", "GPTQ", "8bit", "float32")] == [
+        2,
+        2,
+        0.5,
+        0.5,
+        1,
+        4,
+    ]
     assert np.isnan(bytes_per_parameter("odd"))

@@ -173,9 +173,13 @@ def evalplus_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         names = {"humaneval": "HumanEval", "humaneval+": "HumanEval+", "mbpp": "MBPP", "mbpp+": "MBPP+"}
         values = scores if isinstance(scores, dict) else {"humaneval+": scores}
         rows.append(
-            {"model": model, "params_b": entry.get("size"), "method": "prompted" if entry.get("prompted") else "completion"}
+            {
+                "model": model,
+                "params_b": entry.get("size"),
+                "method": "prompted" if entry.get("prompted") else "completion",
+            }
             | {names.get(k.lower(), k): v for k, v in values.items()}
-        )  # fmt: skip
+        )
     return rows
 
 

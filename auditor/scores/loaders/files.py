@@ -33,15 +33,13 @@ def sha256_of(data: bytes) -> str:
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Rows as columns; a key that a row has not is None there. Order of first appearance."""
     columns: dict[str, list[Any]] = {}
-    count = 0
-    for row in rows:
+    for count, row in enumerate(rows):
         for key, value in row.items():
             if key not in columns:
                 columns[key] = [None] * count
             columns[key].append(value)
-        count += 1
         if len(row) != len(columns):
             for cells in columns.values():
-                if len(cells) < count:
+                if len(cells) <= count:
                     cells.append(None)
     return columns
