@@ -49,8 +49,8 @@ NOT_BENCHMARKS = {
     "average", "avg", "mean", "overall", "score", "total", "rank", "hub likes", "likes", "hub", "downloads", "merged",
     "moe", "flagged", "available on the hub", "type", "t", "architecture", "weight type", "hub license", "license",
     "co2 cost", "co cost", "generation", "maintainers highlight", "official providers", "not merged", "year", "id",
-    "index", "votes", "layers", "context", "context length", "vocab size", "price", "speed", "seed", "model type", "open data",
-    "link", "prompted", "stderr", "epoch",
+    "index", "votes", "layers", "context", "context length", "vocab size", "price", "speed", "seed", "model type",
+    "open data", "link", "prompted", "stderr", "epoch",
 }  # fmt: skip
 """Numeric columns of real leaderboards that are no benchmark's score."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,10 +72,11 @@ _BASES = tuple(
 _ANY_BASE = re.compile("|".join(pattern.pattern for _, pattern in _BASES))
 _ARCHITECTURES = {
     "phi": "phi", "phi3": "phi", "mixformersequential": "phi", "qwen2": "qwen1.5", "qwen2moe": "qwen1.5",
-    "qwen3": "qwen3", "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon", "rw": "falcon", "opt": "opt",
-    "bloom": "bloom", "mpt": "mpt", "gptj": "gpt-j", "gpt2lmhead": "gpt-2", "gptneo": "gpt-neo", "mixtral": "mixtral",
-    "internlm": "internlm", "internlm2": "internlm", "stablelm": "stablelm", "stablelmepoch": "stablelm",
-    "stablelmalpha": "stablelm", "rwkv": "rwkv", "deepseek": "deepseek", "yi": "yi",
+    "qwen3": "qwen3", "qwenlmhead": "qwen", "gemma": "gemma", "gemma2": "gemma-2", "falcon": "falcon",
+    "rw": "falcon", "opt": "opt", "bloom": "bloom", "mpt": "mpt", "gptj": "gpt-j", "gpt2lmhead": "gpt-2",
+    "gptneo": "gpt-neo", "mixtral": "mixtral", "internlm": "internlm", "internlm2": "internlm",
+    "stablelm": "stablelm", "stablelmepoch": "stablelm", "stablelmalpha": "stablelm", "rwkv": "rwkv",
+    "deepseek": "deepseek", "yi": "yi",
 }  # fmt: skip
 """Architectures that one line of base models has. Llama's and Mistral's are used by unrelated bases and say nothing."""
 
@@ -102,6 +104,7 @@ def name_stem(model: str) -> str:
     return words[0] if len(words[0]) >= 4 or len(words) == 1 else f"{words[0]}-{words[1]}"
 
 
+@lru_cache(maxsize=200_000)
 def family_from_name(model: str) -> tuple[str, str]:
     """(family, rule code) that a name alone gives."""
     plain = re.sub(r"[\s_/]+", "-", model.lower())

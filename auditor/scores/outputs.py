@@ -22,7 +22,7 @@ from auditor.scores.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,6 +60,12 @@ def _significant(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(values > 1e-290, np.round(values * power) / power, values))
 
 
+def _cells(texts: Sequence[str]) -> list[str]:
+    """Texts for a CSV; each distinct one is looked at once, and most reasons are the same few."""
+    safe = {text: csv_cell(text) for text in set(texts)}
+    return [safe[text] for text in texts]
+
+
 def _outlier_columns(audit: ScoresAudit, found: BenchmarkAudit, names: Sequence[str]) -> dict[str, Any]:
     table, judged, buckets = audit.table, found.judgement, found.buckets
     labels = [b.label for b in buckets.buckets]
@@ -80,42 +86,57 @@ def _outlier_columns(audit: ScoresAudit, found: BenchmarkAudit, names: Sequence[
         "p_value": _significant(judged.p),
         "q_value": _significant(judged.q),
         "verdict": [VERDICTS[v] for v in judged.verdict],
-        "reason": [csv_cell(r) for r in reasons_of(audit, found)],
+        "reason": _cells(reasons_of(audit, found)),
     }
 
 
+def _without_header(parts: Iterator[bytes]) -> Iterator[bytes]:
+    for k, part in enumerate(parts):
+        yield part if k == 0 else part[part.index(b"\n") + 1 :]
+
+
+def outlier_parts(audit: ScoresAudit) -> Iterator[bytes]:
+    """`outliers.csv` in pieces, one for each benchmark, so that a million rows need not stand in memory at once."""
+    names = _cells(audit.table.models)
+    return _without_header(_csv_bytes(_outlier_columns(audit, found, names)) for found in audit.benchmarks)
+
+
 def outliers_csv(audit: ScoresAudit) -> bytes:
-    """`outliers.csv`: one row for each model and benchmark in the table's order, scores and excess in points
-    (0-100)."""
-    names = [csv_cell(m) for m in audit.table.models]
-    parts = [_csv_bytes(_outlier_columns(audit, found, names)) for found in audit.benchmarks]
-    header = parts[0].split(b"\n", 1)[0] + b"\n"
-    return header + b"".join(part.split(b"\n", 1)[1] for part in parts)
+    """`outliers.csv`: a row for each model and benchmark in the table's order; scores and excess in points (0-100)."""
+    return b"".join(outlier_parts(audit))
+
+
+def _pareto_columns(audit: ScoresAudit, found: BenchmarkAudit, names: Sequence[str]) -> dict[str, Any]:
+    pareto = found.pareto
+    columns: dict[str, Any] = {
+        "model": names,
+        "benchmark": [csv_cell(found.name)] * len(names),
+        "params_b": _round(audit.table.params_b, 4),
+        "bytes_gb": _round(pareto.bytes_gb, 3),
+        "error": _round(100 * (1 - audit.table.scores[:, found.column]), 3),
+    }
+    for name, front in (
+        ("params", pareto.by_params),
+        ("params_unflagged", pareto.by_params_unflagged),
+        ("bytes", pareto.by_bytes),
+        ("bytes_unflagged", pareto.by_bytes_unflagged),
+    ):
+        on = np.zeros(len(names), dtype=bool)
+        on[front.rows] = True
+        columns[f"on_front_{name}"] = ["yes" if k else "" for k in on.tolist()]
+        columns[f"dominated_by_{name}"] = [names[k] if k >= 0 else "" for k in front.dominated_by.tolist()]
+    return columns
+
+
+def pareto_parts(audit: ScoresAudit) -> Iterator[bytes]:
+    """`pareto.csv` in pieces, one for each benchmark."""
+    names = _cells(audit.table.models)
+    return _without_header(_csv_bytes(_pareto_columns(audit, found, names)) for found in audit.benchmarks)
 
 
 def pareto_csv(audit: ScoresAudit) -> bytes:
     """`pareto.csv`: for each model and benchmark whether it is on the front, and the model that dominates it."""
-    parts = []
-    names = [csv_cell(m) for m in audit.table.models]
-    for found in audit.benchmarks:
-        pareto = found.pareto
-        columns: dict[str, Any] = {
-            "model": names,
-            "benchmark": [csv_cell(found.name)] * len(names),
-            "params_b": _round(audit.table.params_b, 4),
-            "bytes_gb": _round(pareto.bytes_gb, 3),
-            "error": _round(100 * (1 - audit.table.scores[:, found.column]), 3),
-        }
-        for name, front in (
-            ("params", pareto.by_params), ("params_unflagged", pareto.by_params_unflagged),
-            ("bytes", pareto.by_bytes), ("bytes_unflagged", pareto.by_bytes_unflagged),
-        ):  # fmt: skip
-            on = np.zeros(len(names), dtype=bool)
-            on[front.rows] = True
-            columns[f"on_front_{name}"] = ["yes" if k else "" for k in on]
-            columns[f"dominated_by_{name}"] = [names[k] if k >= 0 else "" for k in front.dominated_by]
-        parts.append(_csv_bytes(columns))
-    return parts[0].split(b"\n", 1)[0] + b"\n" + b"".join(part.split(b"\n", 1)[1] for part in parts)
+    return b"".join(pareto_parts(audit))
 
 
 def _versions() -> dict[str, str]:
@@ -249,9 +270,10 @@ def summary_of(audit: ScoresAudit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
+def _write_parts(path: Path, parts: Iterator[bytes]) -> None:
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(parts)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -278,8 +300,8 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
         drawn = draw_figures(audit, make_directory(place / "figures"), every)
     summary = summary_of(audit)
     summary["figures"] = drawn
-    _write_bytes(place / "outliers.csv", outliers_csv(audit))
-    _write_bytes(place / "pareto.csv", pareto_csv(audit))
+    _write_parts(place / "outliers.csv", outlier_parts(audit))
+    _write_parts(place / "pareto.csv", pareto_parts(audit))
     write_findings(place / "findings.json", audit.findings, command="scores")
     write_summary(place / "summary.json", summary)
     write_text(place / "report.md", render_scores_report(summary, audit.findings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,20 +79,28 @@ def front_over_time(size: Floats, error: Floats, days: Floats, use: Bools) -> tu
     known = use & np.isfinite(days) & np.isfinite(size) & np.isfinite(error)
     order = np.flatnonzero(known)
     order = order[np.lexsort((order, days[order]))]
+    # sizes ascending, errors descending: both ends of what a newcomer beats are found by bisection
     front: list[int] = []
+    sizes: list[float] = []
+    errors: list[float] = []
     steps: list[FrontStep] = []
-    for i in order:
-        if any(size[k] <= size[i] and error[k] <= error[i] for k in front):
+    for i, new_size, new_error in zip(order.tolist(), size[order].tolist(), error[order].tolist(), strict=True):
+        at = bisect_right(sizes, new_size)
+        if at and errors[at - 1] <= new_error:
             continue
-        left = [k for k in front if size[k] >= size[i] and error[k] >= error[i]]
-        front = [k for k in front if k not in left] + [int(i)]
+        start = bisect_left(sizes, new_size)
+        end = start
+        while end < len(front) and errors[end] >= new_error:
+            end += 1
+        left = front[start:end]
+        front[start:end], sizes[start:end], errors[start:end] = [i], [new_size], [new_error]
         if steps and steps[-1].day == days[i]:
             last = steps.pop()
             gone = [k for k in left if k not in last.entered]
             entered = [k for k in last.entered if k not in left]
-            steps.append(FrontStep(float(days[i]), (*entered, int(i)), (*last.left, *gone), len(front)))
+            steps.append(FrontStep(float(days[i]), (*entered, i), (*last.left, *gone), len(front)))
         else:
-            steps.append(FrontStep(float(days[i]), (int(i),), tuple(left), len(front)))
+            steps.append(FrontStep(float(days[i]), (i,), tuple(left), len(front)))
     return tuple(steps)
 
 

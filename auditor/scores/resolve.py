@@ -95,9 +95,10 @@ def _sizes(
             sizes[i] = cache[key]
             if sizes[i] is None and not is_empty(cell) and parse_number(cell) is None:
                 log.skip("size_not_a_number", i, f"{header}: {str(cell)[:80]}")
-        floored = looks_floored([n if (n := parse_number(c)) is not None else math.nan for c in cells])
+        numbers = {c: parse_number(c) for c in set(map(str, cells))}
+        floored = looks_floored([math.nan if (n := numbers[str(c)]) is None else n for c in cells])
         if floored:
-            zeros = sum(parse_number(c) == 0 for c in cells)
+            zeros = sum(numbers[str(c)] == 0 for c in cells)
             log.notes.append(
                 f"{header!r} looks cut to whole billions: n stands for n to n+1 and the fits use the middle; "
                 f"0, in {zeros} rows, is unknown or below 1 and is not judged"
@@ -113,7 +114,13 @@ def _text(raw: RawTable, plan: ColumnPlan, role: str) -> list[str]:
     header = plan.roles.get(role)
     if header is None:
         return [""] * raw.rows
-    return ["" if is_empty(c) else clean_name(c) for c in raw.columns[header]]
+    # precision, revision and family repeat; a set of the names themselves costs no more than reading them once
+    cells = raw.columns[header]
+    try:
+        texts = {c: "" if is_empty(c) else clean_name(c) for c in set(cells)}
+    except TypeError:
+        return ["" if is_empty(c) else clean_name(c) for c in cells]
+    return [texts[c] for c in cells]
 
 
 def _numbers(cells: Sequence[Any]) -> NDArray[np.float64]:
@@ -139,17 +146,25 @@ def _bases(raw: RawTable, plan: ColumnPlan) -> tuple[tuple[str, ...], ...]:
     if header is None:
         return ((),) * raw.rows
     found: list[tuple[str, ...]] = []
+    known: dict[str, tuple[str, ...]] = {}
     for cell in raw.columns[header]:
+        if isinstance(cell, str) and cell in known:
+            found.append(known[cell])
+            continue
         values = cell if isinstance(cell, list | tuple) else [] if is_empty(cell) else str(cell).split(",")
         names = tuple(clean_name(v) for v in values)
         # the v2 board writes "Removed" where a model's page is gone
         found.append(tuple(n for n in names if n and n.lower() != "removed")[:50])
+        if isinstance(cell, str):
+            known[cell] = found[-1]
     return tuple(found)
 
 
 def _means(raw: RawTable, plan: ColumnPlan, names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """How each score was got, as one label: what the table says of harness, shots, template and method."""
     whole = ["harness", "shots", "chat_template", "method"]
+    if not raw.means and not plan.shots and not any(role in plan.roles for role in whole):
+        return np.zeros((raw.rows, len(names)), dtype=np.int64), ("",)
     columns = [(role.replace("_", " "), _text(raw, plan, role)) for role in whole if role in plan.roles]
     shared = ["; ".join(f"{role} {values[i]}" for role, values in columns if values[i]) for i in range(raw.rows)]
     labels: dict[str, int] = {}

@@ -153,7 +153,9 @@ def judge_adjusted(
         agree = both_known & (other_z >= config.agree_z) & (context_z >= config.agree_z)
         disagree = both_known & ((other_z >= 3.0) ^ (context_z >= 3.0)) & (np.abs(other_z - context_z) >= 2.0)
         sibling = sibling_median(view.main.z, score, families_of.lines, config.recipe_members)
-        published = np.array([bool(known_recipe(m)) for m in table.models]) & (evidence == 0)
+        published = np.zeros(len(score), dtype=bool)
+        for i in np.flatnonzero((q <= config.review_q) & (evidence == 0)):
+            published[i] = bool(known_recipe(table.models[i]))
         recipe = (sibling >= config.recipe_z) | published
         explained = np.zeros(len(score), dtype=bool)
         if view.z_without_terms is not None:

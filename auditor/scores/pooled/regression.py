@@ -40,7 +40,7 @@ MIN_SCALE = 0.02
 """Floor of the residual SD in logits: half a point at 50 %. A board of copies would make every rounding an outlier."""
 
 
-MAX_FIT_ROWS = 12_000
+MAX_FIT_ROWS = 8_000
 """Rows that a fit of thirty coefficients learns from. On larger boards whole families are drawn; the others are judged
 by a fit that has never seen them, which is what leaving a family out is for."""
 WITHIN_PRIOR_SHARE = 0.4
