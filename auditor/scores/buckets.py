@@ -82,11 +82,12 @@ def bucket_labels(edges: Sequence[float]) -> tuple[str, ...]:
     return (f"<{edges[0]:g}B", *inner, f">={edges[-1]:g}B")
 
 
-def leave_one_out_t(x: Floats, member: Bools) -> tuple[Floats, Floats]:
+def leave_one_out_t(x: Floats, member: Bools, wanted: Bools | None = None) -> tuple[Floats, Floats]:
     """t of each value against the mean and SD of the other members, and its one-sided p.
 
     t_i = (x_i - mean_(-i)) / (s_(-i) sqrt(1 + 1/(n-1))) with n - 2 degrees of freedom, from sums alone. A value that is
-    no member is compared with all members (n of them, df n - 1). NaN below four values, or where the others are equal.
+    no member is compared with all members (n of them, df n - 1). NaN below four values, or where the others are equal;
+    p is NaN outside `wanted`.
     """
     values = x[member]
     n = len(values)
@@ -107,7 +108,8 @@ def leave_one_out_t(x: Floats, member: Bools) -> tuple[Floats, Floats]:
         outside = distance / (sd * np.sqrt(1 + 1 / n)) if sd > tiny else np.full(len(x), np.nan)
     t = np.where(member, inside, outside)
     # the upper tail is the lower one of -t
-    p = np.where(member, special.stdtr(n - 2, -t), special.stdtr(n - 1, -t))
+    ask = np.ones(len(x), dtype=bool) if wanted is None else wanted
+    p[ask] = special.stdtr(np.where(member[ask], n - 2, n - 1), -t[ask])
     return t, p
 
 
@@ -189,6 +191,6 @@ def bucket_view(
         for widened in (here | (index == k - 1), here | (index == k + 1)):
             others = widened & ~at_chance
             if k >= 0 and others.sum() > bucket.n and others.sum() >= min_bucket:
-                _, wide_p = leave_one_out_t(score[widened], others[widened])
+                _, wide_p = leave_one_out_t(score[widened], others[widened], here[widened])
                 stable[here] &= high[here] == (~at_chance[here] & (wide_p[here[widened]] <= alpha))
     return BucketView(tuple(buckets), index, n, z, modified, t, p, high, stable)

@@ -137,8 +137,9 @@ class Families:
 
     @property
     def lines(self) -> NDArray[np.int64]:
-        """(n,) line of each row: families that differ in a version only (qwen, qwen1.5, qwen2) are one."""
-        plain = [re.sub(r"[-.\d]+$", "", name) or name for name in self.names]
+        """(n,) line of each row: well-known bases that differ in a version only (qwen, qwen1.5, qwen2) are one."""
+        known = {family for family, _ in _BASES}
+        plain = [re.sub(r"[-.\d]+$", "", name) if name in known else name for name in self.names]
         _, codes = np.unique(np.array(plain, dtype=object), return_inverse=True)
         return np.asarray(codes[self.codes], dtype=np.int64)
 

@@ -245,6 +245,13 @@ def test_families_by_every_rule() -> None:
     assert found.rule_counts()["copy"] == 1
 
 
+def test_lines_join_versions_of_well_known_bases_only() -> None:
+    names = ["Qwen/Qwen1.5-7B", "Qwen/Qwen2-7B", "x/a0125", "y/a0204"]
+    found = assign_families(names, [""] * 4, [""] * 4, [""] * 4, [""] * 4, np.full((4, 1), np.nan))
+    assert found.lines[0] == found.lines[1]
+    assert len(set(found.lines)) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "family"),
     [("Aspik101/trurl-2-13b-pl-instruct_unload", "trurl"), ("a/Llama-2-7b-hf", "llama-2"), ("a/CodeLlama-7b", "codellama"),
