@@ -17,6 +17,7 @@ from auditor.scores.pooled import regression
 from auditor.scores.pooled.covariates import expit, logit, robust_line
 from auditor.scores.pooled.regression import family_mean, fit_pooled, leave_family_out, weighted_median
 from auditor.scores.pooled.tails import fit_tail, one_of_each
+from auditor.scores.pooled.views import OTHERS_SHARE, combined_p
 from auditor.scores.simulate import board_of, null_board
 from auditor.scores.verdicts import sibling_median
 
@@ -238,6 +239,20 @@ def test_tails_find_the_level_of_what_made_them(freedom: int, families: int) -> 
     five, one = np.mean(shares, axis=0)
     assert 0.02 < five < 0.06
     assert 0.001 < one < 0.015
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.95])
+def test_the_smaller_of_two_p_keeps_its_level_whatever_their_correlation(correlation: float) -> None:
+    rng = np.random.default_rng(3)
+    z = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], 60_000)
+    first, second = stats.norm.sf(z).T
+    smallest = np.minimum(first / OTHERS_SHARE, second / (1 - OTHERS_SHARE))
+    p = combined_p(smallest, first[:2000], second[:2000])
+    for level in (0.05, 0.01, 0.001):
+        assert (p <= level).mean() == pytest.approx(level, abs=4.5 * np.sqrt(level / 60_000))
+    assert (p <= np.minimum(smallest, 1) * (1 + 1e-6)).all()
+    assert np.isnan(combined_p(np.array([np.nan]), first, second)).all()
+    assert combined_p(np.array([0.2, 3.0]), first[:3], second[:3]).tolist() == [0.2, 1.0]
 
 
 def test_tails_are_consistent_with_themselves() -> None:

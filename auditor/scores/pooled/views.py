@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from auditor.scores.pooled.covariates import Covariates, build_covariates, expit, logit, sampling_variance
 from auditor.scores.pooled.regression import PooledFit, fit_pooled
@@ -67,7 +68,7 @@ class AdjustedView:
     z: Floats
     """Of the fit that speaks loudest for each row."""
     p: Floats
-    """Weighted Bonferroni over the two fits that judge."""
+    """Of the weighted minimum over the two fits that judge (`combined_p`)."""
     by_others: Bools
     """Whether the other-benchmarks fit is the one that p comes from."""
     covariates: Covariates
@@ -131,6 +132,34 @@ def _make_view(
     )
 
 
+def combined_p(smallest: Floats, first: Floats, second: Floats) -> Floats:
+    """p of min(p1 / w, p2 / (1 - w)) for two dependent tests, w = `OTHERS_SHARE`.
+
+    Bonferroni's bound less what both tests count: P(p1 <= w t) + P(p2 <= (1 - w) t) - P(both), the last by a Gaussian
+    copula whose correlation is that of the two on the board.
+
+    Args:
+        smallest: (n,) the weighted minimum, which may exceed 1; NaN stays NaN.
+        first, second: p-values of one model of each family, for the correlation.
+    """
+    if len(first) < 5:
+        return np.asarray(np.minimum(smallest, 1.0))
+    scores = np.clip(special.ndtri(np.column_stack([first, second])), -3.0, 3.0)
+    spread = scores.std(axis=0)
+    correlation = float(np.corrcoef(scores.T)[0, 1]) if spread.min() > 0 else 0.0
+    correlation = min(max(correlation, 0.0), 0.995)
+    t = np.geomspace(1e-13, 1.0, 250)
+    low, high = special.ndtri(OTHERS_SHARE * t), special.ndtri((1.0 - OTHERS_SHARE) * t)
+    # P(both) = integral over the second's own rejection region of the first's probability given it
+    share = (np.arange(400) + 0.5) / 400
+    inner = special.ndtri(share[None, :] * (1.0 - OTHERS_SHARE) * t[:, None])
+    given = special.ndtr((low[:, None] - correlation * inner) / np.sqrt(1.0 - correlation**2))
+    both = given.mean(axis=1) * special.ndtr(high)
+    exact = np.maximum.accumulate(np.clip(t - both, 1e-300, 1.0))
+    found = np.exp(np.interp(np.log(np.clip(smallest, t[0], 1.0)), np.log(t), np.log(exact)))
+    return np.asarray(np.where(np.isfinite(smallest), found, np.nan))
+
+
 def adjusted_view(
     table: ScoreTable, j: int, family: Ints, fitted: Bools, judged: Bools, config: ScoresConfig
 ) -> AdjustedView:
@@ -176,6 +205,8 @@ def adjusted_view(
         first, second = others.p / OTHERS_SHARE, context.p / (1.0 - OTHERS_SHARE)
         alone = ~np.isfinite(others.p)
         by_others = ~alone & (first <= second)
-        p = np.minimum(np.where(alone, context.p, np.minimum(first, second)), 1.0)
+        rows = one_of_each(family, fitted & ~alone & np.isfinite(context.p))
+        smaller = combined_p(np.fmin(first, second), others.p[rows], context.p[rows])
+        p = np.where(alone, context.p, smaller)
         z = np.where(by_others, others.z, context.z)
     return AdjustedView(size, context, others, z, p, by_others, covariates, rare, bare)
