@@ -34,6 +34,7 @@ LABELS = 12
 """Flagged models that are named in a figure, most conspicuous first; all are in the table under it."""
 MANY_POINTS = 800
 """From here ordinary points are drawn as one picture inside the SVG, or the file would be megabytes."""
+MAX_POINTS = 15_000
 STYLE = {
     "svg.hashsalt": "auditor", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10.5,
     "figure.facecolor": CARD, "axes.facecolor": CARD, "savefig.facecolor": CARD, "axes.edgecolor": FAINT,
@@ -52,6 +53,23 @@ def _plotting() -> Any:
     from matplotlib.figure import Figure
 
     return mpl, Figure, FigureCanvasSVG
+
+
+def _crowd(axes: Any, x: NDArray[Any], y: NDArray[Any], show: NDArray[np.bool_]) -> None:
+    """All models as faint points; of very many every k-th, which looks the same."""
+    rows = np.flatnonzero(show)
+    rows = rows[:: max(1, len(rows) // MAX_POINTS)]
+    axes.scatter(
+        x[rows],
+        y[rows],
+        s=9,
+        c=FAINT,
+        alpha=0.45,
+        linewidths=0,
+        zorder=2,
+        rasterized=len(rows) > MANY_POINTS,
+        label="models",
+    )
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -164,9 +182,7 @@ def draw_score(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
         f"{_label(found.name)}: score against size",
         f"{int(show.sum()):,} models; band: 95 % of models of that size, by the size-only fit, family left out",
     )
-    axes.scatter(size[show], score[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() >
-    MANY_POINTS,
-                 label="models")  # fmt: skip
+    _crowd(axes, size, score, show)
     if found.adjusted is not None:
         view = found.adjusted.size
         rows = np.flatnonzero(np.isfinite(view.expected) & show)
@@ -213,8 +229,7 @@ def draw_buckets(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
             limit = (n - 1) / np.sqrt(n)
             if limit < 6:
                 axes.plot([position[k] - 0.4, position[k] + 0.4], [limit, limit], color=INK, lw=2, zorder=3)
-    axes.scatter(place[show], buckets.z[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2,
-                 rasterized=show.sum() > MANY_POINTS, label="models")  # fmt: skip
+    _crowd(axes, place, buckets.z, show)
     axes.axhline(2, color=LINE, lw=1, ls="--", zorder=1)
     _flag_points(axes, place, buckets.z, found, show)
     axes.set_xticks(
@@ -239,9 +254,7 @@ def draw_residuals(audit: ScoresAudit, found: BenchmarkAudit) -> Any | None:
     )
     limit = 14.0
     a, b = np.clip(x, -limit, limit), np.clip(y, -limit, limit)
-    axes.scatter(a[show], b[show], s=9, c=FAINT, alpha=0.45, linewidths=0, zorder=2, rasterized=show.sum() >
-    MANY_POINTS,
-                 label="models")  # fmt: skip
+    _crowd(axes, a, b, show)
     for line in (axes.axhline, axes.axvline):
         line(0, color=FAINT, lw=0.8, zorder=1)
         line(audit.config.agree_z, color=LINE, lw=1, ls="--", zorder=1)
@@ -263,9 +276,7 @@ def draw_pareto(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
         f"{_label(found.name)}: error against size, and the Pareto front",
         "on the front no model at most as large makes fewer errors; dashed: without the flagged models",
     )
-    axes.scatter(size[show], error[show], s=9, c=FAINT, alpha=0.35, linewidths=0, zorder=2, rasterized=show.sum() >
-    MANY_POINTS,
-                 label="models")  # fmt: skip
+    _crowd(axes, size, error, show)
     for rows, style, colour, label in (
         (found.pareto.by_params.rows, "-", LINE, "front now"),
         (found.pareto.by_params_unflagged.rows, "--", INK, "front without flagged"),

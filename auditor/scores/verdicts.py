@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from auditor.scores.multiplicity import benjamini_yekutieli, family_q, within_family
 from auditor.scores.pooled.covariates import expit
@@ -209,8 +209,11 @@ def judge_buckets(table: ScoreTable, j: int, buckets: BucketView, family: Ints, 
         if not here.any():
             continue
         freedom = bucket.n - 2
-        half = float(stats.t.isf(0.025, freedom)) * bucket.sd * np.sqrt(1 + 1 / bucket.n)
-        reach = float(stats.t.isf(config.review_q / max(families, 1), freedom) + stats.t.isf(0.2, freedom)) * bucket.sd
+        half = -float(special.stdtrit(freedom, 0.025)) * bucket.sd * np.sqrt(1 + 1 / bucket.n)
+        reach = (
+            -float(special.stdtrit(freedom, config.review_q / max(families, 1)) + special.stdtrit(freedom, 0.2))
+            * bucket.sd
+        )
         # the mean of the others
         expected[here] = (bucket.mean * bucket.n - score[here]) / (bucket.n - 1)
         low[here], high[here] = np.clip(expected[here] - half, 0, 1), np.clip(expected[here] + half, 0, 1)

@@ -45,15 +45,17 @@ def standardise(columns: Floats, use: NDArray[np.bool_]) -> Standardised:
     return Standardised(np.clip((columns - centre) / scale, -6.0, 6.0), centre, scale)
 
 
-def landmarks(columns: Floats, use: NDArray[np.bool_], how_many: int = MAX_LANDMARKS) -> Floats:
+def landmarks(columns: Floats, use: NDArray[np.bool_], how_many: int | None = None) -> Floats:
     """Points of the board spread evenly by farthest-point choice: deterministic, and covers its edges.
 
     Args:
         columns: (n, k) standardised.
         use: which rows may be chosen.
+        how_many: where None six for each column, 24 at most.
     Returns:
         (m, k) with m <= how_many distinct points.
     """
+    how_many = min(MAX_LANDMARKS, 6 * columns.shape[1]) if how_many is None else how_many
     points = columns[use]
     if len(points) > 4000:
         points = points[np.linspace(0, len(points) - 1, 4000).astype(int)]
