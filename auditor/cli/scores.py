@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -82,6 +83,8 @@ def scores(
       auditor scores leaderboard.csv -o audit
       auditor scores board.parquet -b MMLU --map params_b="Size (B)" --flagged flagged.csv
     """
+    # before numpy is loaded: matrices of thirty columns gain nothing from more threads, which only spin
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from dataclasses import replace
 
     from auditor.scores.audit import audit_scores

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -217,7 +219,14 @@ def audit_table(
     evidence = is_known.astype(np.int64)
     for found in descent:
         evidence[found.row] += 1
-    audits = tuple(_audit_benchmark(table, j, families, evidence, ~outside & ~is_known, config, second) for j in chosen)
+
+    def judge(j: int) -> BenchmarkAudit:
+        return _audit_benchmark(table, j, families, evidence, ~outside & ~is_known, config, second)
+
+    # numpy lets go of the interpreter's lock in what costs time on large boards; each benchmark is its own, in order
+    workers = min(2, os.cpu_count() or 1) if len(table) > MAX_LEADS else 1
+    with ThreadPoolExecutor(workers) as pool:
+        audits = tuple(pool.map(judge, chosen))
     audit = ScoresAudit(table, config, families, audits, known, descent, second, (), outside)
     return replace(audit, findings=findings_of(audit))
 
