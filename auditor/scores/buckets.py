@@ -29,8 +29,7 @@ _CUTOFFS = {
     50: 2.82, 70: 2.75, 100: 2.69, 200: 2.64, 500: 2.59, 1000: 2.59,
 }  # fmt: skip
 """n to the modified z that .5 % of Gaussian models exceed, from `simulate_cutoff`; the famous 3.5 is right for n = 16
-only. Odd and
-even n differ, so small ones are not interpolated."""
+only. Odd and even n differ, so small ones are not interpolated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ def test_robust_line_and_logits() -> None:
 def test_boards_above_the_limit_are_judged_by_a_fit_on_some_families(monkeypatch: pytest.MonkeyPatch) -> None:
     table = null_board(300, seed=5)
     whole = audit_table(table, benchmarks=["MMLU"]).benchmark("MMLU").adjusted
+    monkeypatch.setattr(regression, "MAX_WHOLE_ROWS", 500)
     monkeypatch.setattr(regression, "MAX_FIT_ROWS", 500)
     part = audit_table(table, benchmarks=["MMLU"]).benchmark("MMLU").adjusted
     assert whole is not None

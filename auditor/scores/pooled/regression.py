@@ -5,8 +5,8 @@ The model of one benchmark, for model i of family f:
     y_i = x_i' beta + u_f + e_i,   u_f ~ N(0, tau^2),   e_i ~ N(0, sigma^2 + s_i^2)
 
 with a ridge prior on beta (`basis.design`), Tukey's biweight on e, and s_i^2 the sampling variance of a score on a
-finite
-number of items. Fine-tunes of one base share u_f, so a family of 2,000 counts about as one witness, not as 2,000.
+finite number of items. Fine-tunes of one base share u_f, so a family of 2,000 counts about as one witness, not as
+2,000.
 
 Leaving a family out needs no refit: with the weights held, the residuals of a left-out block follow from the block of
 the hat matrix, r_(-f) = (I - G W)^-1 e with G = X_f A^-1 X_f' and W the block's inverse covariance (Cook and Weisberg
@@ -40,14 +40,15 @@ MIN_SCALE = 0.02
 """Floor of the residual SD in logits: half a point at 50 %. A board of copies would make every rounding an outlier."""
 
 
-MAX_FIT_ROWS = 8_000
+MAX_WHOLE_ROWS = 20_000
+"""Boards up to here are fitted whole."""
+MAX_FIT_ROWS = 6_000
 """Rows that a fit of thirty coefficients learns from. On larger boards whole families are drawn; the others are judged
 by a fit that has never seen them, which is what leaving a family out is for."""
 WITHIN_PRIOR_SHARE = 0.4
 WITHIN_PRIOR_FREEDOM = 60.0
 """The spread within families is shrunk towards two fifths of the whole variance, as if 60 degrees of freedom had said
-so
-(Smyth 2004's moderated variance): a few tight families would else make every odd sibling an outlier."""
+so (Smyth 2004's moderated variance): a few tight families would else make every odd sibling an outlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ def _variance_parts(residual: Floats, weight: Floats, family: Ints, sampling: Fl
 
 def _whole_families(codes: Ints, fitted: Bools) -> Ints:
     """Rows that the fit learns from: all, or on large boards those of families drawn with a fixed seed."""
-    if len(codes) <= MAX_FIT_ROWS:
+    if len(codes) <= MAX_WHOLE_ROWS:
         return np.arange(len(codes))
     sizes = np.bincount(codes)
     order = np.random.default_rng(2011).permutation(len(sizes))
