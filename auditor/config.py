@@ -12,9 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from auditor.detectors import DETECTORS
 from auditor.errors import InputError
-
-DETECTORS = ("ngram",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class ScanConfig:
     Raises InputError where a value is out of its range.
     """
 
-    detectors: tuple[str, ...] = ("ngram",)
+    detectors: tuple[str, ...] = DETECTORS
     """Which detectors run."""
 
     # The candidate pass
@@ -49,6 +48,22 @@ class ScanConfig:
     """No item needs more n-grams than this, so that the question of a long passage is found without the passage."""
     learn_bytes: int = 16 << 20
     """Bytes of the corpus that word and n-gram frequencies are learnt from: some 10,000 records, 2 % of a gigabyte."""
+
+    # The sketches
+    sketch_permutations: int = 126
+    """Hash values of a MinHash sketch: the error of an estimated Jaccard index is at most 0.045."""
+    sketch_rows: int = 3
+    """Hash values of a band. With 42 bands of three, a window that shares a Jaccard index of 0.4 with an item is
+    compared with it in 94 of 100 cases, one that shares 0.1 in 4."""
+    sketch_seed: int = 1
+    """Seed of the permutations: datasketch's own default."""
+    sketch_word_weight: float = 4.0
+    """Nats from which a word is a shingle: those in at most one text in fifty. The others are in every window."""
+    sketch_share: float = 0.5
+    """Share of an item's shingles that a window must seem to hold to be looked at closely: one word in four replaced
+    leaves three quarters, of which a window at a bad place misses some."""
+    sketch_shared: float = 3.0
+    """Shingles that it must seem to hold at the least; fewer are often chance."""
 
     # The verifier
     min_run: int = 3
@@ -74,6 +89,18 @@ class ScanConfig:
     last."""
     cut_weight: float = 12.0
     """Nats that a cut copy must carry: about four content words."""
+    rare_grams: int = 1
+    """n-grams of a part of an item that must be rare in the corpus: "What is the difference between a" begins an
+    item, and half of all questions."""
+    rare_records: int = 2
+    """Records, of those learnt from, in which an n-gram may stand and be rare."""
+    reworded_containment: float = 0.5
+    """Share of the question, in pieces of three words and more, that a reworded copy must hold: one word in four
+    replaced leaves 0.55 and more."""
+    reworded_weight: float = 22.0
+    """Nats that it must carry."""
+    reworded_density: float = 0.6
+    """Share of its tokens, and of the question's, that are the same in both."""
     scattered_containment: float = 0.45
     """Share of the question that must stand in one region when it is neither whole nor one piece."""
     scattered_weight: float = 45.0
@@ -110,10 +137,20 @@ class ScanConfig:
             "short_coverage",
             "cut_containment",
             "scattered_containment",
+            "reworded_containment",
+            "reworded_density",
         ):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(f"{name} must be above 0 and at most 1, not {value}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # NaN above all: every comparison with it is false, and nothing would be contaminated
+            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+                raise InputError(f"{field.name} must be a number of at least 0, not {value}")
+        for name in ("min_run", "max_document_frequency", "excerpt_chars"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
 
     @classmethod
     def thresholds(cls) -> list[Threshold]:

@@ -21,9 +21,10 @@ from auditor import __version__
 from auditor.decoys import decoys_of
 from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.kernels import seeds
+from auditor.kernels.arrays import frozen
 from auditor.kernels.build import gram_keys, open_addressing
 from auditor.kernels.tokens import ByteClasses, byte_classes, tokenize
-from auditor.text import TEXT_VERSION, tables
+from auditor.text import STANDALONE_FLAG, TEXT_VERSION, fold_code_point, tables
 from auditor.types import Item
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from auditor.config import ScanConfig
     from auditor.types import Benchmark
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Raised whenever an index of before could not be read, or would find other things."""
 
 FILTER_BITS_PER_GRAM = 16
@@ -46,8 +47,8 @@ SHORT_QUESTION = 8
 
 _ARRAYS = (
     "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens",
-    "token_word", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots", "gram_filter",
-    "posting_start", "posting_item", "gram_df",
+    "token_word", "token_alone", "word_keys", "word_slots", "word_df", "gram_table_keys", "gram_table_slots",
+    "gram_filter", "posting_start", "posting_item", "gram_df",
 )  # fmt: skip
 
 
@@ -73,13 +74,6 @@ class Tokens:
     def form(self, position: int) -> str:
         """The text of one token as it is written."""
         return self.data[self.starts[position] : self.ends[position]].decode("utf-8")
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """The same array, not to be written to."""
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 @functools.cache
@@ -235,7 +229,6 @@ def _info_json(info: BenchmarkInfo) -> dict[str, Any]:
 
 def item_line(item: Item) -> bytes:
     """An item as a line of JSON; lone surrogates become "?"."""
-    """An item as a line of JSON; lone surrogates become "?"."""
     row = {name: getattr(item, name) for name in Item.__slots__}
     try:
         return orjson.dumps(row) + b"\n"
@@ -260,6 +253,14 @@ def _seed_texts(item: Item) -> Iterator[str]:
         yield f"{item.question} 1 {item.choices[0]}"
 
 
+def _stand_alone(tokens: Tokens) -> NDArray[np.bool_]:
+    """Which tokens are single characters of a script without spaces."""
+    if tokens.data.isascii():
+        return np.zeros(len(tokens), np.bool_)
+    forms = [tokens.form(position) for position in range(len(tokens))]
+    return np.array([len(f) == 1 and bool(fold_code_point(ord(f)) & STANDALONE_FLAG) for f in forms], np.bool_)
+
+
 class _Builder:
     """Gathers items, one after another, into the lists that the arrays are made of."""
 
@@ -272,6 +273,7 @@ class _Builder:
         self.group_of: list[int] = []
         self.members: list[list[int]] = []
         self.group_tokens: list[NDArray[np.uint64]] = []
+        self.group_alone: list[NDArray[np.bool_]] = []
         self.seed_tokens: list[NDArray[np.uint64]] = []
         self.seed_group: list[int] = []
 
@@ -286,6 +288,7 @@ class _Builder:
         if group == len(self.members):
             self.members.append([])
             self.group_tokens.append(tokens.hashes)
+            self.group_alone.append(_stand_alone(tokens))
         self.members[group].append(number)
         self.lines.append(item_line(item))
         self.is_decoy.append(is_decoy)
@@ -354,6 +357,7 @@ def _arrays(builder: _Builder, real_groups: int, config: ScanConfig) -> dict[str
         "token_start": token_start,
         "tokens": tokens,
         "token_word": token_word.astype(np.int32),
+        "token_alone": np.concatenate([np.zeros(0, np.bool_), *builder.group_alone]),
         "word_keys": word_keys,
         "word_slots": word_slots,
         "word_df": np.bincount(pairs[0], minlength=len(words)).astype(np.int32),
@@ -414,6 +418,8 @@ class Weights:
     """Nats of a word that is in no question."""
     boilerplate_grams: int
     """n-grams that name no item, because they are everywhere."""
+    gram_df: NDArray[np.int64]
+    """Records of the corpus, of those that were learnt from, that each n-gram stands in."""
     groups_without_grams: NDArray[np.bool_]
     """Groups whose every n-gram is boilerplate."""
 
@@ -462,5 +468,6 @@ def weigh(index: BenchmarkIndex, learnt: Learnt | None, config: ScanConfig) -> W
         word=np.log((total + 1) / np.minimum(word_df + 0.5, total + 0.5)).astype(np.float32),
         unknown_word=float(np.log((total + 1) / 0.5)),
         boilerplate_grams=int((weight == 0).sum()),
+        gram_df=learnt.gram_df if learnt else np.zeros(len(weight), np.int64),
         groups_without_grams=mass <= 0,
     )

@@ -50,7 +50,7 @@ def index_of(
         return index
     loaded = iter(load_benchmarks(specs)) if specs else iter(())
     items = [b if isinstance(b, Benchmark) else next(loaded) for b in given]
-    name = _items_key(items, config)
+    name = items_key(items, config)
     index = _load(root, name) or _build(root, name, items, config)
     if note is not None and (root / name).is_dir():
         _write(note, name)
@@ -102,7 +102,7 @@ def _versions(config: ScanConfig) -> bytes:
     return f"{__version__} {INDEX_VERSION}.{TEXT_VERSION} {sorted(index_parameters(config).items())}".encode()
 
 
-def _items_key(benchmarks: Iterable[Benchmark], config: ScanConfig) -> str:
+def items_key(benchmarks: Iterable[Benchmark], config: ScanConfig) -> str:
     """Name of the index of these items: a hash of all that it is made of."""
     digest = xxhash.xxh3_128(_versions(config))
     for b in benchmarks:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditor.detectors import ngram
+from auditor.detectors.candidates import CandidatePass, Workspace
 from auditor.errors import AuditorError
 from auditor.index import Learnt, weigh
+from auditor.kernels.seeds import COUNT
 from auditor.scanner import frequencies_for, known_keys, leaf_bytes
 from auditor.sources import open_source
 from auditor.sources.blocks import Columns, JsonLines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex
+    from auditor.kernels.seeds import Frequencies
     from auditor.sources import ReadOptions, Source
     from auditor.sources.blocks import Block
 
@@ -25,31 +29,53 @@ SAMPLED_SOURCES = 16
 """Sources that are looked into, spread evenly over all of them in order."""
 
 
-def learn(index: BenchmarkIndex, sources: Sequence[Source], options: ReadOptions, config: ScanConfig) -> Learnt:
+def learn(
+    index: BenchmarkIndex, sources: Sequence[Source], options: ReadOptions, config: ScanConfig, *, workers: int = 1
+) -> Learnt:
     """Count words and n-grams in the first blocks of evenly spread sources, some `config.learn_bytes` in all.
 
-    What is read depends on the sources and the options alone, never on the engine or its workers. A source that
-    cannot be opened is passed over here; the scan will say so.
+    What is read depends on the sources and the options alone, never on the engine or its workers. A source that cannot
+    be opened is passed over here; the scan will say so.
     """
-    frequencies = frequencies_for(index)
-    workspace = ngram.Workspace(weigh(index, None, config).table)
-    counter = ngram.CandidatePass(known_keys(options))
-    records = 0
-    for source in spread(sources, SAMPLED_SOURCES):
-        budget = config.learn_bytes // min(len(sources), SAMPLED_SOURCES)
+    table = weigh(index, None, config).table
+    counter = CandidatePass(known_keys(options))
+    local = threading.local()
+    counters: list[Frequencies] = []
+
+    def count(block: Block) -> int:
+        if not hasattr(local, "frequencies"):
+            local.workspace, local.frequencies = Workspace(table), frequencies_for(index)
+            counters.append(local.frequencies)
+        return _count(block, counter, local.workspace, local.frequencies, options)
+
+    with ThreadPoolExecutor(workers) as pool:
+        records = sum(pool.map(count, _sample(sources, options, config.learn_bytes)))
+    none = frequencies_for(index)
+    return Learnt(
+        records,
+        gram_df=sum((f.gram_df for f in counters), none.gram_df),
+        word_df=sum((f.word_df for f in counters), none.word_df),
+    )
+
+
+def _sample(sources: Sequence[Source], options: ReadOptions, size: int) -> Iterator[Block]:
+    """The first blocks of evenly spread sources, some `size` bytes in all."""
+    # what comes through a pipe is there once, and is left for the scan
+    again = [source for source in sources if source.is_remote or source.size is not None]
+    for source in spread(again, SAMPLED_SOURCES):
+        budget = size // min(len(again), SAMPLED_SOURCES)
         try:
             stream = open_source(source, options)
         except AuditorError:
             continue
         try:
             for block in stream:
-                records += _count(block, counter, workspace, frequencies, options)
+                yield block
                 budget -= _size(block)
                 if budget <= 0:
                     break
         finally:
             stream.close()
-    return Learnt(records, frequencies.gram_df, frequencies.word_df)
 
 
 def spread(sources: Sequence[Source], most: int) -> list[Source]:
@@ -68,19 +94,25 @@ def _size(block: Block) -> int:
     return sum(len(piece.text) for piece in payload.pieces)
 
 
-def _count(block, counter, workspace, frequencies, options) -> int:  # type: ignore[no-untyped-def]
+def _count(
+    block: Block,
+    counter: CandidatePass,
+    workspace: Workspace,
+    frequencies: Frequencies,
+    options: ReadOptions,
+) -> int:
     """Count a block; returns its records."""
     payload = block.payload
     if isinstance(payload, JsonLines):
-        proposals = counter.lines(payload.data, workspace, frequencies, counting=True)
-        return block.rows - proposals.blank - len(proposals.broken)  # type: ignore[no-any-return]
+        proposals = counter.lines(payload.data, workspace, frequencies, mode=COUNT)
+        return block.rows - proposals.blank - len(proposals.broken)
     if isinstance(payload, Columns):
         data, starts, ends, rows = leaf_bytes(payload, options)
-        counter.texts(data, starts, ends, rows, workspace, frequencies, counting=True)
-        return block.rows  # type: ignore[no-any-return]
+        counter.texts(data, starts, ends, rows, workspace, frequencies, mode=COUNT)
+        return block.rows
     texts = [piece.text.encode("utf-8", "replace") for piece in payload.pieces]
     bounds = np.concatenate([[0], np.cumsum([len(t) for t in texts])]).astype(np.int64)
     data = np.frombuffer(b"".join(texts), np.uint8)
     rows = np.arange(len(texts), dtype=np.int64)
-    counter.texts(data, bounds[:-1], bounds[1:], rows, workspace, frequencies, counting=True)
+    counter.texts(data, bounds[:-1], bounds[1:], rows, workspace, frequencies, mode=COUNT)
     return len(texts)

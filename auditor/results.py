@@ -15,6 +15,7 @@ from auditor.findings import merge_matches
 from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
 from auditor.report.markdown import render_scan_report
 from auditor.scanner import first_of_each
+from auditor.sources.discover import shown_name
 from auditor.types import Verdict
 from auditor.verdict import Signals, decide
 
@@ -230,7 +231,7 @@ def summarise(
         "config": config.to_json(),
         "reading": dict(reading),
         "versions": versions(),
-        "command": command,
+        "command": [shown_name(part) for part in command],
         "seconds": round(seconds, 3),
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from auditor.detectors import ngram
+from auditor.detectors import MINHASH, NGRAM
+from auditor.detectors.candidates import CandidatePass, Proposals, Workspace
+from auditor.detectors.minhash import sketch_table
 from auditor.kernels import seeds
 from auditor.sources import KNOWN_KEYS, ReadOptions, TextField, has_text, text_fields
 from auditor.sources.blocks import Block, Columns, JsonLines, Piece, TextPieces
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
-    from auditor.verify import Judgement
 
 EXAMPLES = 20
 """Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_INT_DIGITS = 640
+"""Digits that Python turns into an int under any setting of its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class BlockResult:
     """Decoys of each benchmark that a record seems to hold."""
 
 
+_BITS = {NGRAM: seeds.NGRAM, MINHASH: seeds.MINHASH}
+
 Found = tuple[Match, bool]
 """A match, and whether it is of a decoy."""
 
@@ -62,8 +70,10 @@ class Scanner:
         self._weights = weights
         self._options = options
         self._verifier = Verifier(index, weights, config)
-        self._pass = ngram.CandidatePass(known_keys(options))
+        self._pass = CandidatePass(known_keys(options))
         self._frequencies = frequencies_for(index)
+        self._mode = sum(bit for name, bit in _BITS.items() if name in config.detectors)
+        self._sketches = sketch_table(index, weights, config) if MINHASH in config.detectors else None
         self._local = threading.local()
 
     def __call__(self, block: Block) -> BlockResult:
@@ -75,7 +85,7 @@ class Scanner:
         payload = block.payload
         blank = 0
         if isinstance(payload, JsonLines):
-            proposals = self._pass.lines(payload.data, self._workspace(), self._frequencies)
+            proposals = self._pass.lines(payload.data, self._workspace(), self._frequencies, self._mode)
             found = self._lines(block, payload, proposals)
             blank = proposals.blank
             for keys, (count, row) in sorted(proposals.keys.items()):
@@ -109,13 +119,13 @@ class Scanner:
             decoys_found=dict(sorted(decoys.items())),
         )
 
-    def _workspace(self) -> ngram.Workspace:
+    def _workspace(self) -> Workspace:
         if not hasattr(self._local, "workspace"):
-            self._local.workspace = ngram.Workspace(self._weights.table)
-        workspace: ngram.Workspace = self._local.workspace
+            self._local.workspace = Workspace(self._weights.table, self._sketches)
+        workspace: Workspace = self._local.workspace
         return workspace
 
-    def _lines(self, block: Block, payload: JsonLines, proposals: ngram.Proposals) -> Iterator[Found]:
+    def _lines(self, block: Block, payload: JsonLines, proposals: Proposals) -> Iterator[Found]:
         for row, groups in sorted(proposals.groups.items()):
             begin, end = proposals.places[row]
             record = parse(payload.data[begin:end].tobytes())
@@ -131,7 +141,7 @@ class Scanner:
         if empty:
             skipped["no_text_field"] += len(empty)
             skips += [Skip(block.source, "no_text_field", row) for row in empty[:EXAMPLES]]
-        proposals = self._pass.texts(data, starts, ends, rows, self._workspace(), self._frequencies)
+        proposals = self._pass.texts(data, starts, ends, rows, self._workspace(), self._frequencies, self._mode)
         for row, reason in proposals.broken:
             skipped[reason] += 1
             skips.append(Skip(block.source, reason, block.first_row + row))
@@ -150,26 +160,45 @@ class Scanner:
         bounds = np.concatenate([[0], np.cumsum([len(t) for t in texts])]).astype(np.int64)
         data = np.frombuffer(b"".join(texts), np.uint8)
         order = np.arange(len(texts), dtype=np.int64)
-        proposals = self._pass.texts(data, bounds[:-1], bounds[1:], order, self._workspace(), self._frequencies)
+        proposals = self._pass.texts(
+            data, bounds[:-1], bounds[1:], order, self._workspace(), self._frequencies, self._mode
+        )
         for number, groups in sorted(proposals.groups.items()):
             piece = payload.pieces[number]
             fields = [TextField(piece.field, piece.role, piece.text)]
             for match, is_decoy in self._matches(block.source, piece.row, fields, groups):
                 yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
 
-    def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Found]:
-        judgements: list[Judgement] = self._verifier.judge(fields, groups)
-        for judgement in judgements:
-            yield self._verifier.match(judgement, ngram.NAME, source, row), judgement.is_decoy
+    def _matches(
+        self, source: str, row: int, fields: Sequence[TextField], groups: Mapping[int, Sequence[str]]
+    ) -> Iterator[Found]:
+        for judgement in self._verifier.judge([writable(field) for field in fields], sorted(groups)):
+            for detector in sorted(groups[judgement.group]):
+                yield self._verifier.match(judgement, detector, source, row), judgement.is_decoy
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """A JSON object that the candidate pass found to be one; NaN and lone surrogates are let through."""
+    """A JSON object that the candidate pass found to be one; NaN, lone surrogates and endless numbers are let
+    through."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=_number)
     return record if isinstance(record, dict) else {}
+
+
+def _number(digits: str) -> int | float:
+    # Python makes no int of more than 4,300 digits; a float of as many is infinite, and no text either
+    return int(digits) if len(digits) <= MAX_INT_DIGITS else float(digits)
+
+
+def writable(text: TextField) -> TextField:
+    """A text as it can be written: U+FFFD, one for one, for halves of surrogate pairs, which JSON can spell."""
+    try:
+        (text.name + text.role + text.text).encode("utf-8")
+    except UnicodeEncodeError:
+        return TextField(*(LONE_SURROGATE.sub("\ufffd", part) for part in (text.name, text.role, text.text)))
+    return text
 
 
 def known_keys(options: ReadOptions) -> tuple[str, ...]:

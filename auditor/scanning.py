@@ -83,33 +83,50 @@ def scan(
         raise InputError("to resume, name the output directory of the run to go on with")
     sources, skips = discover([train] if isinstance(train, str | os.PathLike) else train, reading)
     if out is not None:
-        sources, own = _without_output(sources, Path(out))
-        skips += own
+        sources, skips = _without_output(sources, skips, Path(out))
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
-    learnt = learn(index, sources, reading, config)
+    workers = workers or default_workers()
+    learnt = learn(index, sources, reading, config, workers=workers)
     weights = weigh(index, learnt, config)
     run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
     if out is not None:
         run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
-    interrupted = run.go(workers or default_workers())
+    interrupted = run.go(workers)
     matches = run.tally.unique_matches()
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
-        command=list(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
+        command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
     )  # fmt: skip
     if not interrupted and not run.tally.records_read:
         raise run.nothing_read()
     return ScanResult(matches, summary)
 
 
-def _without_output(sources: Sequence[Source], out: Path) -> tuple[list[Source], list[Skip]]:
-    """The sources that are not what an earlier run wrote into `out`, and a skip for each of the others."""
+def reproducible(command: Sequence[str]) -> list[str]:
+    """A command without what has no part in its result: where that goes, and how many work on it."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        name = word.split("=", 1)[0]
+        if name in {"-o", "--out", "--workers", "--engine"}:
+            if "=" not in word:
+                next(words, None)
+        elif name not in {"--resume", "--quiet"}:
+            kept.append(word)
+    return kept
+
+
+def _without_output(sources: Sequence[Source], skips: Sequence[Skip], out: Path) -> tuple[list[Source], list[Skip]]:
+    """The sources that are not what an earlier run wrote into `out`; and the skips, with one for each of the others."""
     inside = os.path.realpath(out) + os.sep
     own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}
     if len(own) == len(sources) and own:
         raise InputError(f"the training set lies in the output directory {out}: name another one with -o")
-    skips = [Skip(name, "own_output", detail="lies in the output directory") for name in sorted(own)]
-    return [s for s in sources if s.name not in own], skips
+    # report.md is there too, and is no format that is read
+    own_skips = {s.source for s in skips if os.path.realpath(s.source).startswith(inside)}
+    others = [s for s in skips if s.source not in own_skips]
+    found = [Skip(name, "own_output", detail="lies in the output directory") for name in sorted(own | own_skips)]
+    return [s for s in sources if s.name not in own], [*others, *found]
 
 
 def _header(
@@ -198,6 +215,8 @@ class _Run:
             return SourceError("\n".join(dict.fromkeys(skip.detail for skip in self._errors)))
         if self.tally.skipped["no_text_field"]:
             for source in self.sources:
+                if source.size is None and not source.is_remote:
+                    continue  # a pipe is empty by now, and would be waited for
                 stream = open_source(source, self._reading)
                 try:
                     fields = describe_fields(next(stream))
@@ -205,7 +224,8 @@ class _Run:
                     continue
                 finally:
                     stream.close()
-                return no_text_field(source.name, fields)
+                if fields:
+                    return no_text_field(source.name, fields)
         reasons = ", ".join(f"{n} × {reason}" for reason, n in sorted(self.tally.skipped.items()))
         names = ", ".join(s.name for s in self.sources[:5]) + (" …" if len(self.sources) > 5 else "")
         return NoRecordsError(

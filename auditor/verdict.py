@@ -6,7 +6,7 @@ finished scan without reading the training set again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.types import Verdict
@@ -38,6 +38,8 @@ class Signals:
     """Tokens of the region."""
     longest_run: int
     """Longest run of tokens that stands in both as it is."""
+    rare_grams: int
+    """n-grams of what is covered that hardly any other text of the corpus has."""
     anchored: bool
     """Whether it begins where the question begins, at a place where something new begins in the record."""
     numbers_changed: int
@@ -46,12 +48,19 @@ class Signals:
     """"none", "short" (an answer of one or two words, which chance can put there) or "full"."""
     answer_weight: float
     """Weight of the answer that was found."""
+    answer_share: float
+    """Share of the answer's tokens that stand beside the question; of several forms of the answer, the best."""
     choices_found: int
+    """Options that stand around the question."""
     choices: int
+    """Options that the item has."""
+    passage: float
+    """Share of the passage's tokens that stand in one place of the record; 0 where the item has none."""
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, weights and shares to four decimals."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in values}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Signals:
@@ -105,9 +114,7 @@ def decide(s: Signals, config: ScanConfig) -> Decision:
     enough = s.weight >= config.review_weight and total >= config.contaminated_weight
     if s.containment >= config.supported_containment and supported and enough:
         return Decision(Verdict.CONTAMINATED, FULL, share + beside)
-    if _is_cut_copy(s, config) or (
-        s.containment >= config.scattered_containment and s.weight >= config.scattered_weight
-    ):
+    if _is_cut_copy(s, config) or _is_reworded_copy(s, config) or _is_large_part(s, config):
         return Decision(Verdict.REVIEW, PARTIAL, share + beside)
     return Decision(None, PARTIAL, "")
 
@@ -116,9 +123,30 @@ def _is_cut_copy(s: Signals, config: ScanConfig) -> bool:
     """Whether a part stands there in one piece, from where the question begins."""
     return (
         s.anchored
+        and s.rare_grams >= config.rare_grams
         and s.longest_run >= max(config.review_run, config.review_containment * s.item_tokens)
         and s.containment >= config.cut_containment
         and s.weight >= config.cut_weight
+    )
+
+
+def _is_reworded_copy(s: Signals, config: ScanConfig) -> bool:
+    """Whether most of the question stands there in its own order and length, with words replaced all over it."""
+    return (
+        s.containment >= config.reworded_containment
+        and s.weight >= config.reworded_weight
+        and s.covered_tokens >= config.reworded_density * max(s.region_tokens, s.item_tokens)
+    )
+
+
+def _is_large_part(s: Signals, config: ScanConfig) -> bool:
+    """Whether so much of the question stands there that phrases of its field do not explain it; where numbers differ
+    too, it is another problem of the same kind."""
+    return (
+        not s.numbers_changed
+        and s.containment >= config.scattered_containment
+        and s.weight >= config.scattered_weight
+        and s.rare_grams >= config.rare_grams
     )
 
 

@@ -12,6 +12,7 @@ from rapidfuzz.distance import LCSseq
 
 from auditor.index import Tokens, tokens_of
 from auditor.kernels.align import best_region
+from auditor.kernels.build import gram_numbers
 from auditor.types import Match, Verdict
 from auditor.verdict import Decision, Signals, decide
 
@@ -61,7 +62,10 @@ class ItemText:
     ask: int
     """Token of the question that its last sentence begins at."""
     answers: tuple[Tokens, ...]
+    answer_weights: tuple[float, ...]
+    """Nats of each answer."""
     choices: tuple[Tokens, ...]
+    passage: Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Judgement:
 
     item: int
     """Number in the index."""
+    group: int
+    """Number of its group."""
     is_decoy: bool
     field: TextField
     region: tuple[int, int]
@@ -121,13 +127,14 @@ class Verifier:
         judgements = []
         for number in self._index.group(group):
             item = self._item_text(int(number))
-            signals = self._signals(item, weights, covered, changed, run, tokens, position, (begin, end))
+            signals = self._signals(item, group, weights, covered, changed, run, tokens, position, (begin, end))
             decision = decide(signals, self._config)
             if decision.verdict is not None:
                 where = np.flatnonzero(covered)
                 judgements.append(
                     Judgement(
                         item=int(number),
+                        group=group,
                         is_decoy=self._index.is_decoy(int(number)),
                         field=fields[position],
                         region=text.char_span(begin, end),
@@ -139,21 +146,23 @@ class Verifier:
         return _best_supported(judgements)
 
     def _signals(
-        self, item: ItemText, weights: NDArray[np.float32], covered: NDArray[np.uint8], changed: int, run: int,
+        self, item: ItemText, group: int, weights: NDArray[np.float32], covered: NDArray[np.uint8],
+        changed: int, run: int,
         tokens: list[Tokens], position: int, region: tuple[int, int],
     ) -> Signals:  # fmt: skip
         is_covered = covered.astype(bool)
         weight, total = float(weights[is_covered].sum()), float(weights.sum())
         ask = weights[item.ask :]
         zone, anywhere = _zones(item, tokens, position, region, self._config.answer_reach)
-        answer, answer_weight = "none", 0.0
-        for form in item.answers:
-            if not len(form) or not _holds(anywhere, form):
-                continue
-            answer = "full" if len(form) >= SHORT_ANSWER else "short"
-            answer_weight = self._weight_of(form)
-            break
-        choices_found = sum(bool(len(choice)) and _holds(zone, choice) for choice in item.choices)
+        answer, answer_weight, answer_share = "none", 0.0, 0.0
+        for form, form_weight in zip(item.answers, item.answer_weights, strict=True):
+            share = _share(anywhere, form)
+            answer_share = max(answer_share, share)
+            if share >= LONG_ANSWER_SHARE:
+                answer = "full" if len(form) >= SHORT_ANSWER else "short"
+                answer_weight = form_weight
+                break
+        choices_found = sum(_share(zone, choice) >= LONG_ANSWER_SHARE for choice in item.choices)
         return Signals(
             containment=weight / total if total else 0.0,
             weight=weight,
@@ -162,13 +171,29 @@ class Verifier:
             covered_tokens=int(is_covered.sum()),
             region_tokens=region[1] - region[0],
             longest_run=run,
+            rare_grams=self._rare_grams(group, is_covered),
             anchored=_is_anchored(tokens[position], region, is_covered),
             numbers_changed=changed,
             answer=answer,
             answer_weight=answer_weight,
+            answer_share=answer_share,
             choices_found=choices_found,
             choices=len(item.choices),
+            passage=_share([t.hashes for t in tokens], item.passage),
         )
+
+    def _rare_grams(self, group: int, is_covered: NDArray[np.bool_]) -> int:
+        """n-grams whose tokens are all covered and that stand in few records of the corpus."""
+        tokens, _ = self._index.group_tokens(group)
+        table = self._weights.table
+        count = len(tokens) - table.size + 1
+        if count <= 0:
+            return 0
+        numbers = np.empty(count, np.int64)
+        gram_numbers(tokens, table.size, table.keys, table.grams, table.key_shift, numbers)
+        whole = np.convolve(is_covered, np.ones(table.size), "valid") == table.size
+        known = numbers[whole & (numbers >= 0)]
+        return int((self._weights.gram_df[known] <= self._config.rare_records).sum())
 
     def _weight_of(self, text: Tokens) -> float:
         """Nats of a text; words that no question has count as unknown."""
@@ -186,12 +211,15 @@ class Verifier:
     def _read_item(self, number: int) -> ItemText:
         item = self._index.item(number)
         question = tokens_of(item.question)
+        answers = tuple(tokens_of(a) for a in item.answers)
         return ItemText(
             item=item,
             question=question,
             ask=_ask(item.question, question),
-            answers=tuple(tokens_of(a) for a in item.answers),
+            answers=answers,
+            answer_weights=tuple(map(self._weight_of, answers)),
             choices=tuple(tokens_of(c) for c in item.choices),
+            passage=tokens_of(item.passage),
         )
 
     def match(self, judgement: Judgement, detector: str, source: str, row: int) -> Match:
@@ -316,21 +344,23 @@ def _zones(
     return around, after
 
 
-def _holds(zone: Zone, phrase: Tokens) -> bool:
-    """Whether the phrase stands in a text of the zone: word for word, or if it is long with some edits."""
-    return any(_in(text, phrase.hashes) for text in zone)
+def _share(zone: Zone, phrase: Tokens) -> float:
+    """Share of the phrase that stands in a text of the zone: all of it word for word, or if it is long, parts of it."""
+    if not len(phrase):
+        return 0.0
+    return max((_share_in(text, phrase.hashes) for text in zone), default=0.0)
 
 
-def _in(text: NDArray[np.uint64], phrase: NDArray[np.uint64]) -> bool:
+def _share_in(text: NDArray[np.uint64], phrase: NDArray[np.uint64]) -> float:
     size = len(phrase)
-    for start in np.flatnonzero(text[: len(text) - size + 1] == phrase[0]):
+    for start in np.flatnonzero(text[: max(0, len(text) - size + 1)] == phrase[0]):
         if np.array_equal(text[start : start + size], phrase):
-            return True
+            return 1.0
     if size < LONG_ANSWER or not len(text):
-        return False
+        return 0.0
     weights = np.ones(size, np.float32)
     _, _, weight = best_region(text, phrase, weights, 3, 2 * size, np.zeros(size, np.uint8), np.zeros(size, np.int32))
-    return bool(weight >= LONG_ANSWER_SHARE * size)
+    return float(weight) / size
 
 
 def _best_supported(judgements: list[Judgement]) -> list[Judgement]:

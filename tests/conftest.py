@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from hypothesis import settings
 
+from auditor.cache import cache_directory
+
 # kernels are compiled at their first call, and machines are shared: how long an example takes says nothing. The same
 # examples every time, so that a run that was green stays green
 settings.register_profile("auditor", deadline=None, derandomize=True)
@@ -21,6 +23,7 @@ settings.load_profile("auditor")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CONVERTED = "refs/convert/parquet"
 
@@ -158,3 +161,15 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of this test run's own, but for compiled kernels: those take seconds to make."""
+    kernels = cache_directory() / "kernels"
+    kernels.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "kernels").symlink_to(kernels.resolve())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDITOR_CACHE", str(folder))
+        yield folder

@@ -129,7 +129,6 @@ def test_what_was_found_stands_beside_what_was_planted() -> None:
 
 
 def test_the_command_finds_all_of_it(tmp_path: Path, humaneval: Path) -> None:
-    pytest.importorskip("auditor.scan", reason="the scanner is built beside this")
     result = CliRunner().invoke(cli, ["demo", "-o", str(tmp_path / "out")], standalone_mode=False)
     assert result.exception is None, result.output
     assert result.return_value == 0, result.output

@@ -50,6 +50,11 @@ def cli() -> None:
     """
 
 
+def drop_output() -> None:
+    """Let what is still printed go nowhere: its reader is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Entry point: run the command and turn every outcome into one of the four exit codes."""
     try:
@@ -63,9 +68,9 @@ def main() -> None:
     except AuditorError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # the reader of our output went away (`auditor … | head`): nothing is wrong with the audit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # click raises it (1) only where the reader of our output went away: `auditor … | head` is no finding
+        drop_output()
         sys.exit(0)
     except Exception as error:
         # a defect of ours must never look like findings (1) nor like a clean audit (0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import drop_output
+
 if TYPE_CHECKING:
     from auditor.config import ScanConfig
     from auditor.results import ScanResult
@@ -92,7 +94,12 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         )  # fmt: skip
     result.write(options["out"], full_text=options["full_text"])
     if not options["quiet"]:
-        _print(result, options["out"])
+        try:
+            _print(result, options["out"])
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # nobody reads it, but the exit code still says what was found
+            drop_output()
     return exit_code(result, options["fail_on"], options["max_skipped"])
 
 

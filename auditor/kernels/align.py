@@ -16,7 +16,48 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_RUNS = 4096
-"""Runs that are looked at for one record and item; a text that repeats one phrase can have no end of them."""
+"""Runs that are held at once, those that may lie in one region with runs still to come. A text that repeats one phrase
+can have more of them within one region than that: the first half is then let go."""
+
+
+@kernel
+def best_window(run_at, run_item, run_length, runs, weights, width, best_weight, covered, counts):
+    """The window of runs that covers most, if it covers more than `best_weight`; marks its positions in `covered`.
+
+    Returns:
+        (begin, end, weight) as `best_region` does; (0, 0, best_weight) if none covers more.
+    """
+    best_first, best_last = 0, 0
+    counts[:] = 0
+    weight = np.float64(0)
+    stop = 0
+    for first in range(runs):
+        limit = run_at[first] + width
+        while stop < runs and run_at[stop] + run_length[stop] <= limit:
+            for i in range(run_item[stop], run_item[stop] + run_length[stop]):
+                if counts[i] == 0:
+                    weight += weights[i]
+                counts[i] += 1
+            stop += 1
+        if weight > best_weight + 1e-6:
+            best_weight = weight
+            best_first, best_last = first, stop
+        if stop > first:
+            for i in range(run_item[first], run_item[first] + run_length[first]):
+                counts[i] -= 1
+                if counts[i] == 0:
+                    weight -= weights[i]
+        else:
+            stop = first + 1
+    if best_last == best_first:
+        return 0, 0, best_weight
+    covered[:] = 0
+    end = 0
+    for run in range(best_first, best_last):
+        end = max(end, run_at[run] + run_length[run])
+        for i in range(run_item[run], run_item[run] + run_length[run]):
+            covered[i] = 1
+    return run_at[best_first], end, best_weight
 
 
 @kernel
@@ -51,6 +92,8 @@ def best_region(record, item, weights, min_run, width, covered, scratch_count):
     run_item = np.empty(MAX_RUNS, np.int32)
     run_length = np.empty(MAX_RUNS, np.int32)
     runs = 0
+    covered[:] = 0
+    best = (np.int64(0), np.int64(0), np.float64(0))
     for r in range(len(record)):
         i = head[np.int64(record[r] & last)]
         while i >= 0:
@@ -58,44 +101,34 @@ def best_region(record, item, weights, min_run, width, covered, scratch_count):
                 length = 1
                 while r + length < len(record) and i + length < m and record[r + length] == item[i + length]:
                     length += 1
-                if length >= min_run and runs < MAX_RUNS:
+                if length >= min_run and runs == MAX_RUNS:
+                    begin, end, weight = best_window(
+                        run_at, run_item, run_length, runs, weights, width, best[2], covered, scratch_count
+                    )
+                    if end > 0:
+                        best = (np.int64(begin), np.int64(end), weight)
+                    # a region that begins at one of these is over: no run to come lies in it
+                    over = 0
+                    while over < runs and run_at[over] + width < r:
+                        over += 1
+                    over = max(over, MAX_RUNS // 2)
+                    runs -= over
+                    for run in range(runs):
+                        run_at[run] = run_at[run + over]
+                        run_item[run] = run_item[run + over]
+                        run_length[run] = run_length[run + over]
+                if length >= min_run:
                     run_at[runs] = r
                     run_item[runs] = i
                     run_length[runs] = length
                     runs += 1
             i = chain[i]
-    covered[:] = 0
-    best_weight = np.float64(0)
-    best_first, best_last = 0, 0
-    scratch_count[:] = 0
-    weight = np.float64(0)
-    stop = 0
-    for first in range(runs):
-        limit = run_at[first] + width
-        while stop < runs and run_at[stop] + run_length[stop] <= limit:
-            for i in range(run_item[stop], run_item[stop] + run_length[stop]):
-                if scratch_count[i] == 0:
-                    weight += weights[i]
-                scratch_count[i] += 1
-            stop += 1
-        if weight > best_weight + 1e-6:
-            best_weight = weight
-            best_first, best_last = first, stop
-        if stop > first:
-            for i in range(run_item[first], run_item[first] + run_length[first]):
-                scratch_count[i] -= 1
-                if scratch_count[i] == 0:
-                    weight -= weights[i]
-        else:
-            stop = first + 1
-    if best_last == best_first:
-        return 0, 0, 0.0
-    end = 0
-    for run in range(best_first, best_last):
-        end = max(end, run_at[run] + run_length[run])
-        for i in range(run_item[run], run_item[run] + run_length[run]):
-            covered[i] = 1
-    return run_at[best_first], end, best_weight
+    begin, end, weight = best_window(
+        run_at, run_item, run_length, runs, weights, width, best[2], covered, scratch_count
+    )
+    if end > 0:
+        best = (np.int64(begin), np.int64(end), weight)
+    return best
 
 
 def best_region_plainly(

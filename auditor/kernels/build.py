@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditor.kernels.jit import kernel
-from auditor.kernels.seeds import EMPTY_GRAM, gram_key, roll
+from auditor.kernels.seeds import EMPTY_GRAM, gram_key, gram_number, roll
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,20 @@ def gram_keys(tokens, starts, size, keys, owners):
                 owners[count] = text
                 count += 1
     return count
+
+
+@kernel
+def gram_numbers(tokens, size, keys, grams, key_shift, numbers):
+    """Number of the n-gram that begins at each token, or -1 for one that is not in the table.
+
+    Fills `numbers`, which must hold len(tokens) - size + 1 entries.
+    """
+    turns = np.uint64(size)
+    h = _ZERO
+    for j in range(len(tokens)):
+        h = roll(h, tokens[j], tokens[j - size] if j >= size else _ZERO, turns)
+        if j >= size - 1:
+            numbers[j - size + 1] = gram_number(gram_key(h), keys, grams, key_shift)
 
 
 @kernel

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from auditor.kernels.jit import kernel
+from auditor.kernels.minhash import MINHASH_BIT, look_up_sketches
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, OK, char_hash, find, next_code_point, tokenize, turn
 from auditor.text import TOKEN_SEED
 
@@ -80,6 +81,8 @@ class Candidates(NamedTuple):
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
     item: NDArray[np.int32]
+    detector: NDArray[np.uint8]
+    """NGRAM or MINHASH."""
     bad_line: NDArray[np.int64]
     bad_code: NDArray[np.int64]
     mask: NDArray[np.uint64]
@@ -105,6 +108,9 @@ class Frequencies(NamedTuple):
 
 CANDIDATES, BAD_LINES, MASKS, LINES, BLANKS, NEXT = range(6)
 
+NGRAM, MINHASH, COUNT = 1, MINHASH_BIT, 4
+"""What a pass does, as bits: look for n-grams, look for sketches, or count frequencies."""
+
 
 def new_state(table: SeedTable, longest_text: int) -> SeedState:
     """A worker's state for texts of at most `longest_text` bytes."""
@@ -119,13 +125,15 @@ def new_state(table: SeedTable, longest_text: int) -> SeedState:
 
 
 def new_candidates(table: SeedTable, room: int = 4096) -> Candidates:
-    """Empty arrays. A record can name every item once, so that much is kept free; the pass stops where less is."""
-    capacity = len(table.threshold) + room
+    """Empty arrays. A record can name every item once for each detector, so that much is kept free; the pass stops
+    where less is."""
+    capacity = 2 * len(table.threshold) + room
     return Candidates(
         line=np.empty(capacity, np.int64),
         begin=np.empty(capacity, np.int64),
         end=np.empty(capacity, np.int64),
         item=np.empty(capacity, np.int32),
+        detector=np.empty(capacity, np.uint8),
         bad_line=np.empty(room, np.int64),
         bad_code=np.empty(room, np.int64),
         mask=np.empty(256, np.uint64),
@@ -182,6 +190,7 @@ def add_weight(gram, table, state, record, line, begin, end, found, count):
             found.begin[count] = begin
             found.end[count] = end
             found.item[count] = item
+            found.detector[count] = NGRAM
             count += 1
             mass = np.float32(-1)
         state.mass[item] = mass
@@ -218,6 +227,8 @@ def look_up(k, table, state, record, line, begin, end, found, count):
 def count(k, table, state, record, frequencies):
     """Count the record for every word and n-gram among the `k` tokens in `state.hashes` that an item has."""
     hashes = state.hashes
+    bits = table.filter_bits
+    shift = np.uint64(table.filter_shift)
     size = table.size
     turns = np.uint64(size)
     h = np.uint64(0)
@@ -228,10 +239,13 @@ def count(k, table, state, record, frequencies):
             frequencies.word_df[word] += 1
         h = roll(h, hashes[j], hashes[j - size] if j >= size else np.uint64(0), turns)
         if j >= size - 1:
-            gram = gram_number(gram_key(h), table.keys, table.grams, table.key_shift)
-            if gram >= 0 and state.gram_seen[gram] != record:
-                state.gram_seen[gram] = record
-                frequencies.gram_df[gram] += 1
+            key = gram_key(h)
+            position = key >> shift
+            if bits[position >> _SIX] & (_ONE << (position & _U63)):
+                gram = gram_number(key, table.keys, table.grams, table.key_shift)
+                if gram >= 0 and state.gram_seen[gram] != record:
+                    state.gram_seen[gram] = record
+                    frequencies.gram_df[gram] += 1
 
 
 # What may come next in a JSON text.
@@ -321,7 +335,23 @@ def key_end(buf, i, n, tables):
 
 
 @kernel
-def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, stack, found, frequencies, counting):
+def scan_lines(
+    buf,
+    i,
+    n,
+    classes,
+    tables,
+    key_hashes,
+    key_bits,
+    table,
+    state,
+    stack,
+    found,
+    frequencies,
+    sketches,
+    sketch_state,
+    mode,
+):
     """Find the candidates of the JSON lines in buf[i:n], every one of which ends in a newline.
 
     Args:
@@ -332,7 +362,9 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
         key_bits: uint64, the bit of the key in each slot.
         stack: uint8 array of MAX_DEPTH + 1 entries.
         found: `Candidates`, appended to. The call ends early, at the end of a line, when it is nearly full.
-        frequencies: `Frequencies`, filled if `counting`; then no candidates are looked for.
+        frequencies: `Frequencies`, filled if `mode` has COUNT.
+        sketches, sketch_state: `SketchTable` and `SketchState`, looked for if `mode` has MINHASH.
+        mode: what to do with the texts: NGRAM, MINHASH, COUNT, added up.
 
     Returns:
         True if everything was scanned, else False: empty `found` and call again from `found.used[NEXT]`.
@@ -342,7 +374,7 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
     masks = found.used[MASKS]
     line = found.used[LINES]
     while i < n:
-        if used + len(table.threshold) > len(found.line) or bad >= len(found.bad_line) or masks >= len(found.mask):
+        if used + 2 * len(table.threshold) > len(found.line) or bad >= len(found.bad_line) or masks >= len(found.mask):
             break
         begin = i
         first = used
@@ -382,10 +414,14 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
                         break
                     i += 1
                     if bit != np.uint64(0):
-                        if counting:
+                        if mode & COUNT:
                             count(k, table, state, record, frequencies)
-                        else:
+                        if mode & NGRAM:
                             used = look_up(k, table, state, record, line, begin, begin, found, used)
+                        if mode & MINHASH:
+                            used = look_up_sketches(
+                                state.hashes, k, sketches, sketch_state, record, line, begin, begin, found, used
+                            )
                     expect = COMMA_OR_END
                 else:
                     error = BAD_JSON
@@ -473,7 +509,9 @@ def scan_lines(buf, i, n, classes, tables, key_hashes, key_bits, table, state, s
 
 
 @kernel
-def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, frequencies, counting):
+def scan_texts(
+    buf, starts, ends, rows, classes, tables, table, state, found, frequencies, sketches, sketch_state, mode
+):
     """Find the candidates of the UTF-8 texts buf[starts[t]:ends[t]], which belong to the records `rows`, in order.
 
     Weight adds up over the texts of one record. `found.line` is the row, `found.used[NEXT]` the next text; a text
@@ -485,7 +523,7 @@ def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, fr
     last_row = -1
     while t < len(starts):
         if rows[t] != last_row:
-            if used + len(table.threshold) > len(found.line) or bad >= len(found.bad_line):
+            if used + 2 * len(table.threshold) > len(found.line) or bad >= len(found.bad_line):
                 break
             state.serial[0] += 1
             last_row = rows[t]
@@ -497,10 +535,16 @@ def scan_texts(buf, starts, ends, rows, classes, tables, table, state, found, fr
                 found.bad_line[bad] = last_row
                 found.bad_code[bad] = error
                 bad += 1
-        elif counting:
-            count(k, table, state, state.serial[0], frequencies)
         else:
-            used = look_up(k, table, state, state.serial[0], last_row, starts[t], ends[t], found, used)
+            record = state.serial[0]
+            if mode & COUNT:
+                count(k, table, state, record, frequencies)
+            if mode & NGRAM:
+                used = look_up(k, table, state, record, last_row, starts[t], ends[t], found, used)
+            if mode & MINHASH:
+                used = look_up_sketches(
+                    state.hashes, k, sketches, sketch_state, record, last_row, starts[t], ends[t], found, used
+                )
         t += 1
     found.used[CANDIDATES] = used
     found.used[BAD_LINES] = bad

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,8 @@ def discover(train: Sequence[str | os.PathLike[str]], options: ReadOptions) -> t
             key = source.location if source.is_remote else os.path.realpath(source.location)
             if key not in found or source.name < found[key].name:
                 found[key] = source
-    unique = dict.fromkeys(sorted(skips, key=lambda skip: (skip.source, skip.reason, skip.detail)))
+    shown = [replace(skip, source=shown_name(skip.source), detail=shown_name(skip.detail)) for skip in skips]
+    unique = dict.fromkeys(sorted(shown, key=lambda skip: (skip.source, skip.reason, skip.detail)))
     return sorted(found.values(), key=lambda source: source.name), list(unique)
 
 
@@ -114,10 +115,15 @@ def _local(path: str) -> Source:
         raise SourceError(f"cannot look at {path}: {error.strerror}; check the permissions of its directory") from None
     kind = status.st_mode & 0o170000
     if kind == 0o100000:
-        return Source(path, path, status.st_size, format_of(path))
+        return Source(shown_name(path), path, status.st_size, format_of(path))
     if kind == 0o010000:
-        return Source(path, path, None, format_of(path))
+        return Source(shown_name(path), path, None, format_of(path))
     raise SourceError(f"{path} is no file but a device or a socket; name a file, a directory, a glob or a pipe")
+
+
+def shown_name(path: str) -> str:
+    """A path as it can be written: bytes of it that are no UTF-8 as \\xff, so that two names stay two."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _glob(pattern: str, options: ReadOptions, skips: list[Skip]) -> Iterator[Source]:

@@ -1,4 +1,4 @@
-"""The `ngram` detector: records that share enough n-grams with an item, found over the raw bytes of a block."""
+"""The candidate pass over blocks: which records each detector proposes for which items."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditor.index import frozen, text_classes
+from auditor.detectors import MINHASH, NGRAM
+from auditor.index import text_classes
 from auditor.kernels import seeds
+from auditor.kernels.arrays import frozen
+from auditor.kernels.minhash import SketchTable, new_sketch_state, no_sketches
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, BAD_UTF8, byte_classes
 from auditor.text import name_table, tables
 
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
-
-NAME = "ngram"
 
 REASONS: Mapping[int, str] = {
     BAD_UTF8: "invalid_utf8",
@@ -28,12 +29,15 @@ REASONS: Mapping[int, str] = {
 """Reason code of each error of the candidate pass."""
 
 
+_NAMES = {seeds.NGRAM: NGRAM, seeds.MINHASH: MINHASH}
+
+
 @dataclass(slots=True)
 class Proposals:
     """What the candidate pass says of a block."""
 
-    groups: dict[int, list[int]] = field(default_factory=dict)
-    """Local row to the item groups that it may hold."""
+    groups: dict[int, dict[int, list[str]]] = field(default_factory=dict)
+    """Local row to the item groups that it may hold, each with the detectors that say so."""
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Local row to the bytes [begin, end) of its line."""
     broken: list[tuple[int, str]] = field(default_factory=list)
@@ -47,9 +51,11 @@ class Proposals:
 class Workspace:
     """The memory that one thread scans with; not to be shared."""
 
-    def __init__(self, table: seeds.SeedTable) -> None:
+    def __init__(self, table: seeds.SeedTable, sketches: SketchTable | None = None) -> None:
         self.table = table
+        self.sketches = sketches if sketches is not None else no_sketches()
         self.state = seeds.new_state(table, 1 << 16)
+        self.sketch_state = new_sketch_state(self.sketches)
         self.found = seeds.new_candidates(table)
         self.stack = np.zeros(seeds.MAX_DEPTH + 1, np.uint8)
 
@@ -69,9 +75,10 @@ class CandidatePass:
         self._json_classes = byte_classes(True)
 
     def lines(
-        self, data: NDArray[np.uint8], workspace: Workspace, frequencies: seeds.Frequencies, counting: bool = False
+        self, data: NDArray[np.uint8], workspace: Workspace, frequencies: seeds.Frequencies, mode: int
     ) -> Proposals:
-        """Candidates in whole JSON lines; with `counting`, fills `frequencies` instead."""
+        """Candidates in whole JSON lines. `mode` adds up `seeds.NGRAM`, `seeds.MINHASH` and `seeds.COUNT`, which fills
+        `frequencies`."""
         workspace.ready(len(data))
         data = frozen(data)
         result = Proposals()
@@ -80,14 +87,14 @@ class CandidatePass:
             done = seeds.scan_lines(
                 data, int(workspace.found.used[seeds.NEXT]), len(data), self._json_classes, tables(),
                 self._key_hashes, self._key_bits, workspace.table, workspace.state, workspace.stack, workspace.found,
-                frequencies, counting,
+                frequencies, workspace.sketches, workspace.sketch_state, mode,
             )  # fmt: skip
             self._collect(workspace.found, result)
         return result
 
     def texts(
         self, data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], rows: NDArray[np.int64],
-        workspace: Workspace, frequencies: seeds.Frequencies, counting: bool = False,
+        workspace: Workspace, frequencies: seeds.Frequencies, mode: int,
     ) -> Proposals:  # fmt: skip
         """Candidates in the UTF-8 texts data[starts[t]:ends[t]] of the local rows `rows`, ascending."""
         workspace.ready(int((ends - starts).max(initial=0)))
@@ -97,7 +104,7 @@ class CandidatePass:
         while not done:
             done = seeds.scan_texts(
                 data, starts, ends, rows, text_classes(), tables(), workspace.table, workspace.state, workspace.found,
-                frequencies, counting,
+                frequencies, workspace.sketches, workspace.sketch_state, mode,
             )  # fmt: skip
             self._collect(workspace.found, result)
         return result
@@ -105,8 +112,9 @@ class CandidatePass:
     @staticmethod
     def _collect(found: seeds.Candidates, result: Proposals) -> None:
         candidates, bad, masks, _, blank, _ = (int(n) for n in found.used)
-        for row, begin, end, group in _rows(candidates, found.line, found.begin, found.end, found.item):
-            result.groups.setdefault(row, []).append(group)
+        columns = (found.line, found.begin, found.end, found.item, found.detector)
+        for row, begin, end, group, detector in _rows(candidates, *columns):
+            result.groups.setdefault(row, {}).setdefault(group, []).append(_NAMES[detector])
             result.places[row] = (begin, end)
         result.broken += [(row, REASONS[code]) for row, code in _rows(bad, found.bad_line, found.bad_code)]
         for mask, count, row in _rows(masks, found.mask, found.mask_count, found.mask_line):

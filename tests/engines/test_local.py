@@ -1,0 +1,123 @@
+"""The local engine: any number of workers gives the same bytes, and whatever goes wrong shows."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from command import outputs
+from made import NGRAM, documents, inside, make_benchmark, make_items, whole, write_lines
+
+import auditor
+from auditor.config import ScanConfig
+from auditor.engines.local import LocalEngine, default_workers
+from auditor.index import BenchmarkIndex
+from auditor.sources import ReadOptions, discover
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.scanner import BlockResult
+    from auditor.sources import Source
+    from auditor.sources.blocks import Block
+    from auditor.types import Skip
+
+ITEMS = make_items()
+scan = functools.partial(auditor.scan, config=NGRAM)
+INDEX = BenchmarkIndex.build([make_benchmark(ITEMS)], ScanConfig())
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    """A large file of many blocks, and forty small ones."""
+    texts = documents(200)
+    rows = [{"text": inside(whole(ITEMS[n % 40]), text) if n % 9 == 0 else text} for n, text in enumerate(texts)]
+    rows[17] = {"other": "no text"}
+    write_lines(tmp_path / "train" / "large.jsonl", rows)
+    for number in range(40):
+        write_lines(tmp_path / "train" / f"small-{number:02d}.jsonl", rows[number * 5 : number * 5 + 5])
+    return tmp_path / "train"
+
+
+def test_any_number_of_workers_gives_the_same_bytes(train: Path, tmp_path: Path) -> None:
+    reading = ReadOptions(block_bytes=4000)
+    written = []
+    for workers in (1, 2, 7):
+        result = scan(train, INDEX, reading=reading, workers=workers, out=tmp_path / str(workers))
+        result.write(tmp_path / str(workers))
+        written.append(outputs(tmp_path / str(workers)))
+    assert written[0] == written[1] == written[2]
+    assert result.summary["records_read"] == 398
+    assert len(result.matches) == 2 * 23
+    assert result.summary["records_skipped"] == {"no_text_field": 2}
+    assert all(source["complete"] for source in result.summary["sources"])
+    assert result.summary["bytes_read"] == sum(path.stat().st_size for path in train.iterdir())
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_unreadable_file_among_good_ones_is_a_counted_skip(train: Path, workers: int) -> None:
+    (train / "small-07.jsonl").write_bytes(os.urandom(2000))
+    (train / "small-08.jsonl").write_bytes(b"")
+    result = scan(train, INDEX, workers=workers)
+    assert result.summary["records_skipped"] == {"empty_file": 1, "no_text_field": 2, "unreadable": 1}
+    assert not result.complete
+    assert result.summary["records_read"] == 388
+    (unreadable,) = [skip for skip in result.summary["skip_examples"] if skip["reason"] == "unreadable"]
+    assert unreadable["source"].endswith("small-07.jsonl")
+    assert "binary" in unreadable["detail"]
+    incomplete = [s["source"] for s in result.summary["sources"] if not s["complete"]]
+    assert [name.rsplit("-", 1)[-1] for name in incomplete] == ["07.jsonl", "08.jsonl"]
+
+
+def sources_of(train: Path) -> list[Source]:
+    return discover([train], ReadOptions())[0]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_an_error_in_a_worker_ends_the_run(train: Path, workers: int) -> None:
+    def fails(block: Block) -> BlockResult:
+        raise MemoryError(f"no room for {block.source}")
+
+    results: list[BlockResult] = []
+    engine = LocalEngine(
+        sources_of(train), fails, ReadOptions(), workers=workers,  # type: ignore[arg-type]
+        is_done=lambda source, block: False, on_block=results.append, on_source=lambda *_: None,
+    )  # fmt: skip
+    with pytest.raises(MemoryError, match="no room for"):
+        engine.run(lambda: None)
+    assert results == []
+
+
+def test_an_interruption_stops_the_workers(train: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    ended: list[Skip | None] = []
+    engine = LocalEngine(
+        sources_of(train), lambda block: block, ReadOptions(block_bytes=500), workers=2,  # type: ignore[arg-type, return-value]
+        is_done=lambda source, block: False, on_block=lambda _: None, on_source=lambda _, __, skip: ended.append(skip),
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(interrupt, interval=0.0)
+
+
+def test_blocks_that_are_done_are_not_scanned_again(train: Path) -> None:
+    seen: list[tuple[str, int]] = []
+    names = [source.name for source in sources_of(train)]
+
+    def note(block: Block) -> Block:
+        seen.append((block.source, block.index))
+        return block
+
+    engine = LocalEngine(
+        sources_of(train), note, ReadOptions(), workers=2,  # type: ignore[arg-type]
+        is_done=lambda source, block: source != names[3], on_block=lambda _: None, on_source=lambda *_: None,
+    )  # fmt: skip
+    engine.run(lambda: None)
+    assert seen == [(names[3], 0)]
+
+
+def test_the_cores_of_this_process() -> None:
+    assert 1 <= default_workers() <= (os.cpu_count() or 1)

@@ -1,0 +1,148 @@
+"""A scan that was killed or interrupted goes on where it stopped, and gives what an undisturbed one gives."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from command import argv, auditor, environment, outputs, summary_of
+from made import documents, inside, make_items, whole, write_benchmark, write_lines
+
+from auditor.errors import InputError, OutputError
+from auditor.journal import DIRECTORY, Journal
+from auditor.scanner import BlockResult
+from auditor.types import Skip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = 400
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many files, so that there is a middle to be killed in."""
+    folder = tmp_path_factory.mktemp("resume")
+    items = make_items()
+    texts = documents(40)
+    write_benchmark(folder / "bench.jsonl", items)
+    for number in range(FILES):
+        rows = [{"text": texts[(number + n) % 40]} for n in range(12)]
+        if number % 7 == 0:
+            rows[3] = {"text": inside(whole(items[number % 40]), texts[0])}
+        if number % 50 == 0:
+            rows[5] = {"nothing": 1}  # type: ignore[dict-item]
+        write_lines(folder / "train" / f"{number:04d}.jsonl", rows)
+    done = auditor(*scan(folder, "whole"))
+    assert done.returncode == 1, done.stderr
+    return folder
+
+
+def scan(corpus: Path, out: str, *more: object) -> list[object]:
+    return ["scan", corpus / "train", "-b", corpus / "bench.jsonl", "-o", corpus / out, "--workers", 1, *more]
+
+
+def stopped(corpus: Path, out: str, how: signal.Signals) -> subprocess.Popen[str]:
+    """A scan that was stopped in the middle."""
+    process = subprocess.Popen(
+        argv(*scan(corpus, out)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    journal = corpus / out / DIRECTORY / "blocks.jsonl"
+    until = time.monotonic() + 60
+    while not (journal.exists() and journal.stat().st_size > 2500):
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    return process
+
+
+def test_killed_and_resumed(corpus: Path) -> None:
+    process = stopped(corpus, "killed", signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (corpus / "killed" / "summary.json").exists()
+    done = auditor(*scan(corpus, "killed", "--resume"))
+    assert done.returncode == 1, done.stderr
+    assert outputs(corpus / "killed") == outputs(corpus / "whole")
+    assert not (corpus / "killed" / DIRECTORY).exists()
+
+
+def test_interrupted_and_resumed(corpus: Path) -> None:
+    process = stopped(corpus, "interrupted", signal.SIGINT)
+    assert process.returncode == 3
+    summary = summary_of(corpus / "interrupted")
+    assert summary["interrupted"]
+    assert not summary["complete"]
+    assert 0 < summary["records_read"] < 12 * FILES
+    assert "ncomplete" in (corpus / "interrupted" / "report.md").read_text()
+    done = auditor(*scan(corpus, "interrupted", "--resume"))
+    assert done.returncode == 1
+    assert outputs(corpus / "interrupted") == outputs(corpus / "whole")
+
+
+def test_another_run_is_refused(corpus: Path) -> None:
+    stopped(corpus, "other", signal.SIGKILL)
+    done = auditor(*scan(corpus, "other", "--resume", "--set", "min_run=4"))
+    assert done.returncode == 2
+    assert "is another one (different: config): give the same arguments, or scan again without --resume" in done.stderr
+    (corpus / "other" / DIRECTORY / "header.json").write_text("{")
+    done = auditor(*scan(corpus, "other", "--resume"))
+    assert done.returncode == 2
+    assert "scan again without --resume" in done.stderr
+    assert auditor(*scan(corpus, "other")).returncode == 1
+    assert outputs(corpus / "other") == outputs(corpus / "whole")
+
+
+def test_a_last_line_that_was_cut_off_is_scanned_again(corpus: Path) -> None:
+    stopped(corpus, "cut", signal.SIGKILL)
+    journal = corpus / "cut" / DIRECTORY / "blocks.jsonl"
+    journal.write_bytes(journal.read_bytes().rstrip(b"\n")[:-40])
+    assert auditor(*scan(corpus, "cut", "--resume")).returncode == 1
+    assert outputs(corpus / "cut") == outputs(corpus / "whole")
+
+
+def test_to_resume_what_was_never_begun_is_to_begin(corpus: Path) -> None:
+    assert auditor(*scan(corpus, "never", "--resume")).returncode == 1
+    assert outputs(corpus / "never") == outputs(corpus / "whole")
+
+
+def result(index: int) -> BlockResult:
+    skips = (Skip("s", "invalid_json", 3, "near byte 7"),)
+    return BlockResult("s", index, 10, {"invalid_json": 1}, 2, 999, (), skips, {"bench": 1})
+
+
+def test_results_are_given_back(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {"run": 1}, resume=False)
+    for index in range(3):
+        journal.add(result(index))
+    journal.close()
+    lines = tmp_path / DIRECTORY / "blocks.jsonl"
+    lines.write_bytes(lines.read_bytes() + b'{"source": "s", "ind')
+    again = Journal(tmp_path, {"run": 1}, resume=True)
+    assert again.results == [result(index) for index in range(3)]
+    again.close()
+    # a line from the middle that is broken costs what comes after it, which is scanned again
+    lines.write_bytes(b"\n".join([orjson.dumps({"source": "s"}), *lines.read_bytes().split(b"\n")[1:]]))
+    broken = Journal(tmp_path, {"run": 1}, resume=True)
+    assert broken.results == []
+    broken.remove()
+    assert not (tmp_path / DIRECTORY).exists()
+
+
+def test_what_another_version_wrote_is_refused(tmp_path: Path) -> None:
+    Journal(tmp_path, {"run": 1}, resume=False).close()
+    header = tmp_path / DIRECTORY / "header.json"
+    header.write_bytes(orjson.dumps({"journal_version": 0, "run": 1}))
+    with pytest.raises(InputError, match="different: journal_version"):
+        Journal(tmp_path, {"run": 1}, resume=True)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write to"):
+        Journal(tmp_path / "file", {}, resume=False)
