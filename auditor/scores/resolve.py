@@ -128,6 +128,14 @@ def _numbers(cells: Sequence[Any]) -> NDArray[np.float64]:
     return np.array([math.nan if n is None else n for n in found], dtype=np.float64)
 
 
+def _scaled(raw: RawTable, plan: ColumnPlan, role: str, *, above: float, by: float) -> NDArray[np.float64]:
+    """Numbers of a role's column, NaN where there are none; values above `above` are divided by `by`."""
+    if role not in plan.roles:
+        return np.full(raw.rows, np.nan)
+    values = _numbers(raw.columns[plan.roles[role]])
+    return np.asarray(np.where(values > above, values / by, values))
+
+
 def _dates(raw: RawTable, plan: ColumnPlan) -> NDArray[np.float64]:
     dates = np.full(raw.rows, np.nan)
     for header in plan.dates:
@@ -224,6 +232,21 @@ def _keep_one_of_each(table: ScoreTable, log: _Log) -> ScoreTable:
     return table if len(best) == len(table) else table.take(np.array(sorted(best.values()), dtype=np.int64))
 
 
+def _named_and_scored(table: ScoreTable, log: _Log) -> ScoreTable:
+    """Rows with a model's name and at least one score; the others are counted. Raises NoRecordsError for none."""
+    usable = []
+    for i, model in enumerate(table.models):
+        if not model:
+            log.skip("no_model_name", i, "")
+        elif not np.isfinite(table.scores[i]).any():
+            log.skip("no_scores", i, model)
+        else:
+            usable.append(i)
+    if not usable:
+        raise NoRecordsError(f"{table.source}: none of its {len(table):,} rows has a model's name and a score")
+    return table if len(usable) == len(table) else table.take(np.array(usable, dtype=np.int64))
+
+
 def resolve_table(
     raw: RawTable,
     config: ScoresConfig,
@@ -256,11 +279,9 @@ def resolve_table(
     scores = np.column_stack([_scores_column(n, h, raw.columns[h], log) for n, h in plan.benchmarks.items()])
     sizes, floored = _sizes(raw, plan, models, config, log)
     means, labels = _means(raw, plan, names)
-    compute = _numbers(raw.columns[plan.roles["flops"]]) if "flops" in plan.roles else np.full(raw.rows, np.nan)
-    tokens = _numbers(raw.columns[plan.roles["tokens_t"]]) if "tokens_t" in plan.roles else np.full(raw.rows, np.nan)
-    # bare counts, not the units of the plain shape
-    compute = np.where(compute > 1e15, compute / 1e21, compute)
-    tokens = np.where(tokens > 1e6, tokens / 1e12, tokens)
+    # bare counts are brought to the units of the plain shape
+    compute = _scaled(raw, plan, "flops", above=1e15, by=1e21)
+    tokens = _scaled(raw, plan, "tokens_t", above=1e6, by=1e12)
     table = ScoreTable(
         models=tuple(models),
         benchmarks=tuple(facts_of(n) or assumed_facts(n) for n in names),
@@ -290,18 +311,7 @@ def resolve_table(
         notes=(),
         extra={h: _numbers(raw.columns[h]) for h in plan.others},
     )
-    usable = []
-    for i, model in enumerate(models):
-        if not model:
-            log.skip("no_model_name", i, "")
-        elif not np.isfinite(scores[i]).any():
-            log.skip("no_scores", i, model)
-        else:
-            usable.append(i)
-    if not usable:
-        raise NoRecordsError(f"{raw.source}: none of its {raw.rows:,} rows has a model's name and a score")
-    if len(usable) < raw.rows:
-        table = table.take(np.array(usable, dtype=np.int64))
+    table = _named_and_scored(table, log)
     table = _keep_one_of_each(table, log)
     if log.counts["duplicate_row"]:
         log.notes.append(f"{log.counts['duplicate_row']} duplicate rows: {DUPLICATE_RULE}")

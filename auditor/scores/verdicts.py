@@ -13,6 +13,8 @@ from auditor.scores.pooled.covariates import expit
 from auditor.scores.recipes import known_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from auditor.scores.buckets import BucketView
@@ -113,6 +115,14 @@ def _detectable(view: AdjustedView, by_others: Bools, families: int, config: Sco
     return result
 
 
+def _published(models: Sequence[str], rows: Bools) -> Bools:
+    """Which of the rows are an organisation's own models of a known recipe."""
+    found = np.zeros(len(models), dtype=bool)
+    for i in np.flatnonzero(rows):
+        found[i] = bool(known_recipe(models[int(i)]))
+    return found
+
+
 def judge_adjusted(
     table: ScoreTable, j: int, view: AdjustedView, families_of: Families, evidence: Ints, config: ScoresConfig
 ) -> Judgement:
@@ -153,9 +163,7 @@ def judge_adjusted(
         agree = both_known & (other_z >= config.agree_z) & (context_z >= config.agree_z)
         disagree = both_known & ((other_z >= 3.0) ^ (context_z >= 3.0)) & (np.abs(other_z - context_z) >= 2.0)
         sibling = sibling_median(view.main.z, score, families_of.lines, config.recipe_members)
-        published = np.zeros(len(score), dtype=bool)
-        for i in np.flatnonzero((q <= config.review_q) & (evidence == 0)):
-            published[i] = bool(known_recipe(table.models[i]))
+        published = _published(table.models, (q <= config.review_q) & (evidence == 0))
         recipe = (sibling >= config.recipe_z) | published
         explained = np.zeros(len(score), dtype=bool)
         if view.z_without_terms is not None:
@@ -168,7 +176,7 @@ def judge_adjusted(
             ((q <= config.strong_q) & (agree | alone | (evidence > 0)))
             | ((z >= config.strong_z) & ((evidence > 0) | loud))
         )  # fmt: skip
-        low = pick(main.z, context.z) <= config.low_z
+        low = z <= config.low_z
     verdict = np.where(strong, STRONG, np.where(review, REVIEW, NONE)).astype(np.int8)
     verdict[~np.isfinite(view.p)] = NOT_JUDGED
     return Judgement(
