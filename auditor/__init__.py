@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "audit_scores": "auditor.scores.audit",
     "BenchmarkIndex": "auditor.index",
     "ReadOptions": "auditor.sources",
     "ScanConfig": "auditor.config",
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.index import BenchmarkIndex as BenchmarkIndex
     from auditor.results import ScanResult as ScanResult
     from auditor.scanning import scan as scan
+    from auditor.scores.audit import audit_scores as audit_scores
     from auditor.sources import ReadOptions as ReadOptions
     from auditor.suites import load_benchmark as load_benchmark
 
