@@ -238,7 +238,9 @@ def summarise(
 
 def false_discovery(tally: Tally, matches: Iterable[Match], index: BenchmarkIndex) -> FalseDiscovery:
     """The estimate over all benchmarks: each one's decoys stand for its items."""
-    found = sum(m.verdict is Verdict.CONTAMINATED for m in matches)
+    contaminated = (m for m in matches if m.verdict is Verdict.CONTAMINATED)
+    # whatever number of detectors saw it
+    found = len({(m.source, m.row, m.benchmark, m.split, m.item_id) for m in contaminated})
     items = sum(info.items for info in index.benchmarks)
     decoys = sum(info.decoys for info in index.benchmarks)
     # weighted by how many items one decoy stands for, so that a small benchmark's decoys do not speak for a large one

@@ -100,12 +100,12 @@ class Scanner:
         else:
             found = self._pieces(block, payload)
         matches: list[Match] = []
-        decoys: Counter[str] = Counter()
+        decoys: set[tuple[str, int, str]] = set()
         for match, is_decoy in found:
             if not is_decoy:
                 matches.append(match)
             elif match.verdict is Verdict.CONTAMINATED:
-                decoys[match.benchmark] += 1
+                decoys.add((match.benchmark, match.row, match.item_id))
         lost = sum(skipped.values()) - sum(skip.row is None for skip in block.skips)
         return BlockResult(
             source=block.source,
@@ -116,7 +116,7 @@ class Scanner:
             bytes_read=block.bytes_read,
             matches=tuple(matches),
             skips=first_of_each(skips),
-            decoys_found=dict(sorted(decoys.items())),
+            decoys_found=dict(sorted(Counter(benchmark for benchmark, _, _ in decoys).items())),
         )
 
     def _workspace(self) -> Workspace:
