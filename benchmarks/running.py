@@ -57,10 +57,19 @@ def run(
 
 
 def scan(
-    train: Path, benchmarks: Sequence[str], out: Path, *, more: Sequence[str] = (), cache: Path | None = None
+    train: Path,
+    benchmarks: Sequence[str],
+    out: Path,
+    *,
+    more: Sequence[str] = (),
+    cache: Path | None = None,
+    detectors: Sequence[str] = ("ngram",),
 ) -> Run:
-    """`auditor scan` with the ngram detector. Exit codes 0 (clean) and 1 (findings) both mean a complete audit."""
-    command = [*AUDITOR, "scan", str(train), "-d", "ngram", "-o", str(out), "--quiet", *more]
+    """`auditor scan`, with the ngram detector unless others are named. Exit codes 0 (clean) and 1 (findings) both
+    mean a complete audit."""
+    command = [*AUDITOR, "scan", str(train), "-o", str(out), "--quiet", *more]
+    for detector in detectors:
+        command += ["-d", detector]
     for benchmark in benchmarks:
         command += ["-b", benchmark]
     return run(command, log=out.with_name(out.name + ".log"), allowed=(0, 1),

@@ -109,7 +109,9 @@ def test_explanations_fit_the_model(benchmark: str, name: str, expected: str) ->
     assert "cut to whole billions" in told
     assert "read from afar" in told
     assert any("base models" in step for step in next_steps(audit, audit.benchmark(benchmark), 0))
-    assert any("Find out its base model" in step for step in next_steps(audit_table(table), audit.benchmark(benchmark), 0))
+    assert any(
+        "Find out its base model" in step for step in next_steps(audit_table(table), audit.benchmark(benchmark), 0)
+    )
 
 
 def test_reasons_name_what_speaks_against_a_flag() -> None:
@@ -133,5 +135,8 @@ def test_reasons_name_what_speaks_against_a_flag() -> None:
     assert len(reasons) == len(table)
     assert any("unusually low" in r for r in reasons)
     assert any("its family shares the excess" in r for r in reasons[:4])
-    assert any("explained by how the score was got (5 shots)" in r for r in reasons) or found.judgement.explained.sum() == 0
+    assert (
+        any("explained by how the score was got (5 shots)" in r for r in reasons)
+        or found.judgement.explained.sum() == 0
+    )
     assert all(r for r in reasons)
