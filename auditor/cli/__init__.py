@@ -14,6 +14,7 @@ from auditor.errors import AuditorError
 
 COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
+    "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
     "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }
