@@ -15,6 +15,7 @@ from auditor.errors import AuditorError
 COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
     "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
+    "compare": ("auditor.cli.compare", "What is new, gone or changed between two runs."),
     "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }
