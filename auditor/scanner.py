@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = 20
 """Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
+
+COPIES = 64
+"""Copies of one item that are looked for in a piece of plain text, where lines are records of their own: an item that
+stands more often in a megabyte is reported, and not every place of it."""
+_NOT_BREAK = re.compile(r"[^\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +159,16 @@ class Scanner:
         proposals = self._pass.texts(data, bounds[:-1], bounds[1:], order, self._workspace(), self._frequencies)
         for number, groups in sorted(proposals.groups.items()):
             piece = payload.pieces[number]
-            fields = [TextField(piece.field, piece.role, piece.text)]
-            for match, is_decoy in self._matches(block.source, piece.row, fields, groups):
-                yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
+            text = piece.text
+            for _ in range(COPIES if payload.by_line else 1):
+                fields = [TextField(piece.field, piece.role, text)]
+                found = list(self._matches(block.source, piece.row, fields, groups))
+                for match, is_decoy in found:
+                    yield in_whole_text(match, piece, by_line=payload.by_line), is_decoy
+                spans = [match.train_span for match, is_decoy in found if not is_decoy]
+                if not spans:
+                    break
+                text = without_spans(text, spans)
 
     def _matches(self, source: str, row: int, fields: Sequence[TextField], groups: Sequence[int]) -> Iterator[Found]:
         judgements: list[Judgement] = self._verifier.judge(fields, groups)
@@ -243,6 +256,13 @@ def in_whole_text(match: Match, piece: Piece, *, by_line: bool) -> Match:
     lines = piece.text.count("\n", 0, begin)
     shift = -line_start if lines else piece.char_start
     return replace(match, row=match.row + lines, train_span=(begin + shift, end + shift))
+
+
+def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """A text with spaces in the place of spans: its lines and all other offsets stay."""
+    for begin, end in spans:
+        text = text[:begin] + _NOT_BREAK.sub(" ", text[begin:end]) + text[end:]
+    return text
 
 
 def first_of_each(skips: Iterable[Skip]) -> tuple[Skip, ...]:

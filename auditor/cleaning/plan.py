@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditor.baseline import apply_baseline
 from auditor.cleaning.options import Action, refuse_unmaskable
 from auditor.errors import InputError
+from auditor.findings import merge_matches
 from auditor.report.files import MATCHES, SUMMARY, read_document, read_matches
 from auditor.results import counts
 from auditor.sources import ReadOptions, discover
@@ -19,6 +21,7 @@ from auditor.types import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from auditor.baseline import Baseline
     from auditor.cleaning.options import CleanOptions
     from auditor.sources import Source
     from auditor.types import Match, Skip
@@ -48,13 +51,24 @@ class Scan:
     sources: Mapping[str, Scanned]
     matches: tuple[Match, ...]
 
-    def touching(self, options: CleanOptions) -> dict[str, dict[int, list[Match]]]:
-        """Source to row to the matches for which the record is touched."""
+    def touching(
+        self, options: CleanOptions, baseline: Baseline | None = None
+    ) -> tuple[dict[str, dict[int, list[Match]]], int]:
+        """Source to row to the matches for which the record is touched; and how many findings a baseline accepts."""
+        accepted: set[tuple[Any, ...]] = set()
+        if baseline is not None:
+            applied = apply_baseline(merge_matches(self.matches), baseline)
+            accepted = {
+                tuple(f.evidence[key] for key in ("source", "row", "benchmark", "split", "item_id"))
+                for f in applied.findings
+                if f.baseline is not None
+            }
         chosen: dict[str, dict[int, list[Match]]] = defaultdict(lambda: defaultdict(list))
         for match in self.matches:
-            if match.verdict is Verdict.CONTAMINATED or options.include_review:
+            key = (match.source, match.row, match.benchmark, match.split, match.item_id)
+            if key not in accepted and (match.verdict is Verdict.CONTAMINATED or options.include_review):
                 chosen[match.source][match.row].append(match)
-        return {source: dict(rows) for source, rows in chosen.items()}
+        return {source: dict(rows) for source, rows in chosen.items()}, len(accepted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from auditor.types import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from auditor.baseline import Baseline
     from auditor.cleaning.plan import Given, Scan
     from auditor.types import Match, Skip
 
@@ -59,6 +60,7 @@ def clean(
     options: CleanOptions | None = None,
     benchmarks: Sequence[str | os.PathLike[str]] = (),
     benchmark_out: str | os.PathLike[str] | None = None,
+    baseline: Baseline | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CleanResult:
     """Write a training set without the records that a scan found contaminated.
@@ -74,6 +76,7 @@ def clean(
         options: what is done to contaminated records; by default they go.
         benchmarks: for `benchmark_out`, the benchmarks of the scan.
         benchmark_out: where to write the clean and the contaminated items of each benchmark.
+        baseline: findings that are accepted; their records stay.
         progress: called before each source with how many are done, how many there are, and its name.
 
     Raises:
@@ -92,11 +95,14 @@ def clean(
     for directory in filter(None, (out, subsets)):
         refuse_overlap(directory, train, sources)
     _refuse_nested(out, subsets)
+    touching, accepted = scan.touching(options, baseline)
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(out))
         beside = stack.enter_context(Staging(subsets)) if subsets is not None else None
-        written = _write_sources(given, names, scan, options, staging, progress)
+        written = _write_sources(given, names, touching, scan, options, staging, progress)
         summary = _summary(scan, options, written, skips)
+        if baseline is not None:
+            summary["baseline"] = {"file": baseline.name, "accepted": accepted}
         if beside is not None and subsets is not None:
             summary["benchmark_subsets"] = write_subsets(
                 loaded, scan, beside.path, subsets, include_review=options.include_review
@@ -122,10 +128,9 @@ def _refuse_nested(out: Path, subsets: Path | None) -> None:
 
 
 def _write_sources(
-    given: Sequence[Given], names: Mapping[str, Path], scan: Scan, options: CleanOptions, staging: Staging,
-    progress: Callable[[int, int, str], None] | None,
+    given: Sequence[Given], names: Mapping[str, Path], touching: Mapping[str, Mapping[int, Sequence[Match]]],
+    scan: Scan, options: CleanOptions, staging: Staging, progress: Callable[[int, int, str], None] | None,
 ) -> list[_Source]:  # fmt: skip
-    touching = scan.touching(options)
     written = []
     log = OutputFile(staging.path / LOG, staging.out / LOG)
     try:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
               help="Directory to make: the clean and the contaminated items of each benchmark.")  # fmt: skip
 @click.option("-b", "--benchmark", "benchmarks", multiple=True, metavar="BENCHMARK",
               help="For --benchmark-out: the benchmarks, named as for the scan. May be repeated.")  # fmt: skip
+@click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Accepted findings, as for `auditor scan`: their records stay.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def clean(train: tuple[str, ...], **options: Any) -> int:
     """Write a training set without the records that `auditor scan` found contaminated, in its own format.
@@ -42,6 +44,7 @@ def clean(train: tuple[str, ...], **options: Any) -> int:
 
     Example: auditor clean data/ --matches audit/matches.jsonl -o data-clean
     """
+    from auditor.baseline import read_baseline
     from auditor.cleaning import Action, CleanOptions
     from auditor.cleaning import clean as run
 
@@ -53,7 +56,9 @@ def clean(train: tuple[str, ...], **options: Any) -> int:
     chosen = CleanOptions(action=Action(options["action"]), include_review=options["include_review"], **mask)
     result = run(
         train, options["matches"], options["out"], options=chosen, benchmarks=options["benchmarks"],
-        benchmark_out=options["benchmark_out"], progress=_progress(options["quiet"]),
+        benchmark_out=options["benchmark_out"],
+        baseline=None if options["baseline"] is None else read_baseline(options["baseline"]),
+        progress=_progress(options["quiet"]),
     )  # fmt: skip
     if not options["quiet"]:
         _print(result.summary, options["out"], options["benchmark_out"])
@@ -77,6 +82,8 @@ def _print(summary: Mapping[str, Any], out: Path, subsets: Path | None) -> None:
     click.echo(f"{summary['records']:,} records: {summary['kept']:,} kept, {said}")
     if summary["not_judged"]:
         click.echo(f"  {summary['not_judged']:,} records that the scan could not read were kept as they are", err=True)
+    if "baseline" in summary:
+        click.echo(f"  {summary['baseline']['accepted']:,} findings are accepted by {summary['baseline']['file']}")
     review = summary["matches"]["review"]
     if review and not summary["include_review"]:
         click.echo(f"  {review:,} matches to review were left alone; --include-review touches them, too")
