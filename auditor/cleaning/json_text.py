@@ -27,7 +27,7 @@ def encode_like(record: dict[str, Any], raw: bytes) -> bytes:
     text = body.decode("utf-8")
     first = _FIRST_KEY.match(text)
     lead, colon = (first[1], first[2].lstrip() or ":") if first else ("", ":")
-    base = before.decode().rpartition("\n")[2]
+    base = before.decode().rpartition("\n")[2] if b"\n" in before else ""
     if "\n" in lead:
         inner = lead.rpartition("\n")[2].removeprefix(base)
         made = _dumps(record, text, (",", colon), indent=inner).replace("\n", _line_end(lead) + base)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 SPACE = b" \t\r\n"
 LONGEST_SPACE = 1 << 16
 """Bytes of white space around a JSON element that is taken out that are remembered for its neighbours' layout."""
-_FIRST_COMMA = re.compile(rb"[ \t\r\n]*,?")
 
 
 class Sink(Protocol):
@@ -90,6 +88,8 @@ class Rewriter:
             else:
                 self.rows += 1
                 self.passed += 1
+        elif self._held:  # what follows the last record, held for one that is not there
+            self._sink.keep(memoryview(bytes(self._held)))
 
     def _hold(self, part: memoryview) -> None:
         if len(self._held) + len(part) <= self._limit and not self._is_too_long:
@@ -154,10 +154,8 @@ class _ArrayLayout:
         self._in_dropped = False
 
     def body(self, raw: bytes) -> bytes:
-        """An element without the comma before it and the white space after that comma."""
-        found = _FIRST_COMMA.match(raw)
-        assert found is not None  # noqa: S101 - it matches nothing, too
-        return raw[found.end() :]
+        """An element without the comma before it."""
+        return raw.removeprefix(b",")
 
     def keep(self, part: memoryview) -> None:
         """Pass on a part of the array."""

@@ -7,8 +7,7 @@ import gzip
 import io
 import json
 import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +15,9 @@ import zstandard
 from click.testing import CliRunner
 
 from auditor.cli import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ITEMS = [
     {

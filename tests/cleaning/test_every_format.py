@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +12,9 @@ import zstandard
 
 from auditor.cleaning.tables import body_compression
 from tests.cleaning.corpus import FLAT, FORMS, PLANTED, ROWS, SHAPES, contaminated, records, run, scan, summary, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ACTIONS = ("--drop", "--mask", "--drop-turn")
 
