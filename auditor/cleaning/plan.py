@@ -102,8 +102,8 @@ def read_scan(matches: str | os.PathLike[str], options: CleanOptions) -> Scan:
         sources = {
             entry["source"]: Scanned(
                 name=entry["source"],
-                records=int(entry["records_read"]) + int(entry["records_skipped"]),
-                skipped=int(entry["records_skipped"]),
+                records=int(entry["records_read"]) + _skipped(entry),
+                skipped=_skipped(entry),
                 size=int(entry["bytes"]),
                 digest=str(entry["xxh3_128"]),
                 complete=bool(entry["complete"]),
@@ -124,6 +124,11 @@ def read_scan(matches: str | os.PathLike[str], options: CleanOptions) -> Scan:
     if options.action is Action.MASK:
         refuse_unmaskable([m for m in found if m.verdict is Verdict.CONTAMINATED or options.include_review])
     return Scan(path.parent, summary, reading, sources, found)
+
+
+def _skipped(entry: Mapping[str, Any]) -> int:
+    """Records that were skipped: of an empty file the file was, which counts there, too."""
+    return int(entry["records_skipped"]) if int(entry["bytes"]) else 0
 
 
 def _refuse_other_run(

@@ -192,7 +192,7 @@ def test_a_disk_that_fills_half_way(tmp_path: Path, form: str) -> None:
 def test_an_output_that_cannot_be_made(scanned: tuple[Path, Path], tmp_path: Path) -> None:
     train, before = scanned
     (tmp_path / "file").write_text("")
-    refused(train, before, tmp_path / "file" / "out", "a part of the path is a file", kind=OutputError)
+    refused(train, before, tmp_path / "file" / "out", "a file of that name is in the way", kind=OutputError)
 
 
 def test_names_that_would_meet(tmp_path: Path) -> None:
