@@ -142,20 +142,20 @@ def _parquet(table: TableFile, out: _Writable, rows: _Rows) -> str:
         for number in range(parquet.num_row_groups):
             group = parquet.metadata.row_group(number)
             codecs.update(group.column(column).compression.lower() for column in range(group.num_columns))
-            for part in _group_parts(parquet, number):
+            for part in group_parts(parquet, number):
                 kept = pa.Table.from_batches([rows.of(batch) for batch in part.to_batches()], part.schema)
                 if kept.num_rows or not part.num_rows:
                     writer.write_table(kept, row_group_size=max(1, kept.num_rows))
     return f"parquet ({', '.join(sorted(codecs))})" if codecs else "parquet"
 
 
-def _group_parts(parquet: pq.ParquetFile, number: int) -> Iterator[pa.Table]:
+def group_parts(parquet: pq.ParquetFile, number: int, largest: int = LARGEST_GROUP) -> Iterator[pa.Table]:
     """A row group as one table, or as several where it is very large."""
     group = parquet.metadata.row_group(number)
-    if group.total_byte_size <= LARGEST_GROUP:
+    if group.total_byte_size <= largest:
         yield parquet.read_row_group(number, use_threads=False)
         return
-    rows = max(1, group.num_rows * (LARGEST_GROUP // 4) // group.total_byte_size)
+    rows = max(1, group.num_rows * (largest // 4) // group.total_byte_size)
     for batch in parquet.iter_batches(batch_size=rows, row_groups=[number], use_threads=False):
         yield pa.Table.from_batches([batch])
 
