@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 RANK = {"never": 3, "contaminated": 2, "strong": 2, "review": 1}
 """Verdicts and values of --fail-on, in one order."""
 KINDS = ("new", "gone", "changed", "same")
-_SCORE_DIGITS = 4
+SCORE_CHANGE = 0.01
+"""Scores closer than this are the same: words weigh by how rare they are in the training set that was scanned, so that
+every score moves a little when a record goes."""
 ROWS = 200
 """Rows of a table in `compare.md`; all of them are in `compare.json`."""
 
@@ -130,18 +132,20 @@ def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _what_changed(before: Finding, after: Finding) -> tuple[str, ...]:
-    pairs = {
-        "verdict": (before.verdict, after.verdict),
-        "score": (_score(before), _score(after)),
-        "detectors": (before.evidence.get("detectors"), after.evidence.get("detectors")),
-        "baseline": (before.baseline is None, after.baseline is None),
+    one, other = _score(before), _score(after)
+    moved = one != other if one is None or other is None else abs(one - other) >= SCORE_CHANGE
+    changes = {
+        "verdict": before.verdict != after.verdict,
+        "score": moved,
+        "detectors": before.evidence.get("detectors") != after.evidence.get("detectors"),
+        "baseline": (before.baseline is None) != (after.baseline is None),
     }
-    return tuple(name for name, (one, other) in pairs.items() if one != other)
+    return tuple(name for name, is_changed in changes.items() if is_changed)
 
 
 def _score(finding: Finding) -> float | None:
     score = finding.evidence.get("score")
-    return round(score, _SCORE_DIGITS) if isinstance(score, int | float) else None
+    return float(score) if isinstance(score, int | float) else None
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

@@ -62,7 +62,7 @@ def test_rows_that_shift_are_no_change(tmp_path: Path) -> None:
 
 def test_new_gone_changed_and_the_same(tmp_path: Path) -> None:
     before = [finding(1), finding(2), finding(3, "review"), finding(4), finding(5)]
-    after = [finding(1, row=80), finding(3), finding(4, score=0.95), finding(5, detectors=["minhash", "ngram"]),
+    after = [finding(1, row=80, score=0.902), finding(3), finding(4, score=0.95), finding(5, detectors=["minhash", "ngram"]),
              finding(6, "review", benchmark="mmlu")]  # fmt: skip
     a, b = runs(tmp_path, before, after)
     found = compare(read_run(a), read_run(b))
