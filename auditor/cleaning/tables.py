@@ -193,7 +193,9 @@ def _arrow_file(table: TableFile, out: _Writable, rows: _Rows) -> str:
     table.handle.seek(0)
     reader = pa.ipc.open_file(table.handle)
     options = pa.ipc.IpcWriteOptions(compression=compression)
-    with pa.ipc.new_file(out, reader.schema, options=options, metadata=reader.metadata) as writer:
+    # metadata of the file itself, beside its schema's: older versions of Arrow for Python neither read nor write it
+    own = getattr(reader, "metadata", None)
+    with pa.ipc.new_file(out, reader.schema, options=options, **({"metadata": own} if own else {})) as writer:
         for number in range(reader.num_record_batches):
             batch, custom = _with_metadata(partial(reader.get_batch_with_custom_metadata, number))
             _write(writer, rows, batch, custom)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.findings import RULES, file_name
+from auditor.report.accepted import accepted_findings, accepted_line
 from auditor.report.blocks import bullets, count, flat, folded, in_words, listed, names, percent, short, size, table
 from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text, truncate
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
@@ -75,14 +76,14 @@ def _render(
     blocks = [
         "# Contamination report",
         verdict_line(summary, everything),
-        *_accepted_line(summary),
+        *accepted_line(summary),
         *_incomplete(summary),
         "## By benchmark",
         *_by_benchmark(summary, everything, rows),
         *_by_rule(findings),
         *_by_source(summary, findings, rows),
         *_worst_findings(findings, full_text=full_text, limit=max_findings),
-        *_accepted(summary, everything, rows),
+        *accepted_findings(summary, everything, rows),
         "## What was read",
         *_coverage(summary, rows),
         "## Method",
@@ -117,43 +118,6 @@ def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str
     single = len(hit) == 1 and hit[0][1]["contaminated_items"] == 1
     more = f"; {review:,} more {'deserves' if review == 1 else 'deserve'} a look" if review else ""
     return f"**{listed(parts)} {'is' if single else 'are'} in this training set** of {records}{more}."
-
-
-def _accepted_line(summary: Mapping[str, Any]) -> list[str]:
-    facts = summary.get("baseline")
-    if not facts:
-        return []
-    stale = len(facts.get("stale", ()))
-    more = f" {stale:,} of its {facts.get('entries', stale):,} entries are stale." if stale else ""
-    hidden = count(facts.get("hidden", 0), "finding")
-    return [f"The baseline {md_code(short(facts.get('file', '')))} accepts {hidden}, shown folded below.{more}"]
-
-
-def _accepted(summary: Mapping[str, Any], findings: Sequence[Finding], rows: int) -> list[str]:
-    """What a baseline accepts, with the reasons, and which of its entries have no finding any more."""
-    accepted = [finding for finding in findings if finding.baseline is not None]
-    blocks = []
-    if accepted:
-        lines = []
-        for finding in accepted:
-            said = finding.baseline or {}
-            by = ", ".join(filter(None, (said.get("author", ""), said.get("date", ""))))
-            reason = md_cell(truncate(said.get("reason", ""), 300))
-            who = [md_cell(short(by)) or "–"]
-            lines.append(
-                [md_cell(truncate(finding.title, 200)), finding.verdict, reason, *who, f"`{finding.fingerprint}`"]
-            )
-        head = ["Finding", "Verdict", "Why it is accepted", "By", "Fingerprint"]
-        blocks.append(folded(f"Accepted by the baseline: {len(accepted):,}", table(head, lines, limit=rows)))
-    stale = (summary.get("baseline") or {}).get("stale", ())
-    if stale:
-        lines = [
-            [f"`{entry['fingerprint']}`", md_cell(short(entry.get("about", ""))), md_cell(short(entry["reason"]))]
-            for entry in stale
-        ]
-        title = f"Stale entries of the baseline: {len(stale):,}"
-        blocks.append(folded(title, table(["Fingerprint", "About", "Reason"], lines, limit=rows)))
-    return ["## Accepted", *blocks] if blocks else []
 
 
 def _incomplete(summary: Mapping[str, Any]) -> list[str]:
