@@ -10,6 +10,7 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
+from auditor.baseline import apply_baseline
 from auditor.decoys import FalseDiscovery, estimate
 from auditor.findings import merge_matches
 from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from auditor.baseline import Baseline
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
     from auditor.scanner import BlockResult
@@ -115,11 +117,19 @@ class ScanResult:
 
     matches: tuple[Match, ...]
     summary: Mapping[str, Any]
+    baseline: Baseline | None = None
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """Matches merged into what a person acts on, worst first."""
-        return merge_matches(self.matches)
+        """Matches merged into what a person acts on, worst first; those that the baseline accepts say so."""
+        found = merge_matches(self.matches)
+        return found if self.baseline is None else apply_baseline(found, self.baseline).findings
+
+    def with_baseline(self, baseline: Baseline) -> ScanResult:
+        """The same result with the findings marked that a baseline accepts; the summary counts them."""
+        applied = apply_baseline(merge_matches(self.matches), baseline)
+        summary = {**self.summary, "baseline": applied.summary(baseline)}
+        return ScanResult(self.matches, summary, baseline)
 
     @property
     def complete(self) -> bool:
@@ -141,7 +151,8 @@ class ScanResult:
         summary["benchmarks"] = {
             name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
         }
-        return ScanResult(tuple(judged), summary)
+        result = ScanResult(tuple(judged), summary)
+        return result if self.baseline is None else result.with_baseline(self.baseline)
 
     def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
         """Write `matches.jsonl`, `findings.json`, `summary.json` and `report.md`.

@@ -108,7 +108,7 @@ def reproducible(command: Sequence[str]) -> list[str]:
     words = iter(command)
     for word in words:
         name = word.split("=", 1)[0]
-        if name in {"-o", "--out", "--workers", "--engine"}:
+        if name in {"-o", "--out", "--workers", "--engine", "--write-baseline"}:
             if "=" not in word:
                 next(words, None)
         elif name not in {"--resume", "--quiet"}:

@@ -170,9 +170,12 @@ class Finding:
     next_steps: tuple[str, ...] = ()
     fingerprint: str = ""
     """Stays the same from run to run while the finding is the same one."""
+    baseline: Mapping[str, str] | None = None
+    """Why a baseline accepts it (`reason`, and `date` and `author` where they are given); None where none does."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with keys in a fixed order."""
+        accepted = {} if self.baseline is None else {"baseline": dict(self.baseline)}
         return {
             "rule_id": self.rule_id,
             "severity": self.severity,
@@ -184,6 +187,7 @@ class Finding:
             "innocent_explanations": list(self.innocent_explanations),
             "next_steps": list(self.next_steps),
             "fingerprint": self.fingerprint,
+            **accepted,
         }
 
     @classmethod
@@ -200,4 +204,5 @@ class Finding:
             innocent_explanations=tuple(row["innocent_explanations"]),
             next_steps=tuple(row["next_steps"]),
             fingerprint=row["fingerprint"],
+            baseline=row.get("baseline"),
         )

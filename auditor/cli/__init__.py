@@ -16,6 +16,8 @@ COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
     "scores": ("auditor.cli.scores", "Which scores of a leaderboard are too good for the model's size."),
     "report": ("auditor.cli.report", "One Markdown page for each flagged model of a finished run, and an index."),
+    "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
+    "compare": ("auditor.cli.compare", "What is new, gone or changed between two runs."),
     "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }

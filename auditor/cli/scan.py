@@ -53,6 +53,10 @@ if TYPE_CHECKING:
 @click.option("--thresholds", is_flag=True, help="List every threshold with its default and its reason, and exit.")
 @click.option("--fail-on", type=click.Choice(["contaminated", "review", "never"]), default="contaminated",
               help="Verdict from which on the exit code is 1.")  # fmt: skip
+@click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Accepted findings, each with a reason (TOML or JSON): they do not fail the run.")  # fmt: skip
+@click.option("--write-baseline", "baseline_out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write all findings as a first baseline, with reasons to fill in.")  # fmt: skip
 @click.option("--max-skipped", type=click.FloatRange(0, 1), default=0.0,
               help="Share of records that may be unreadable before the exit code is 3 (incomplete).")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the interrupted scan in the output directory.")
@@ -74,6 +78,7 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError(
             "name at least one benchmark to look for: -b gsm8k, -b path/to/test.jsonl or -b name=path."
         )
+    from auditor.baseline import read_baseline, refuse_existing, write_baseline
     from auditor.scanning import scan as run
     from auditor.sources import ReadOptions
 
@@ -86,16 +91,24 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         max_expansion=options["max_expansion"],
     )
     config = _config(options["detectors"], options["settings"])
+    baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
+    if options["baseline_out"] is not None:
+        refuse_existing(options["baseline_out"])
     with _progress_bar(options["quiet"]) as progress:
         result = run(
             train, list(options["benchmarks"]), config=config, reading=reading, workers=options["workers"],
             engine=options["engine"], out=options["out"], resume=options["resume"], progress=progress,
             command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
+    if baseline is not None:
+        result = result.with_baseline(baseline)
     result.write(options["out"], full_text=options["full_text"])
+    written = None if options["baseline_out"] is None else write_baseline(options["baseline_out"], result.findings)
     if not options["quiet"]:
         try:
             _print(result, options["out"])
+            if written is not None:
+                click.echo(f"{written:,} entries in {options['baseline_out']}: say at each why it is accepted")
             sys.stdout.flush()
         except BrokenPipeError:
             # nobody reads it, but the exit code still says what was found
@@ -111,7 +124,7 @@ def exit_code(result: ScanResult, fail_on: str, max_skipped: float) -> int:
     if result.summary["interrupted"]:
         return 3
     at_or_above = {"contaminated": {"contaminated"}, "review": {"contaminated", "review"}, "never": set()}[fail_on]
-    if any(match.verdict.value in at_or_above for match in result.matches):
+    if any(finding.verdict in at_or_above and finding.baseline is None for finding in result.findings):
         return 1
     lost = sum(n for reason, n in result.summary["records_skipped"].items() if reason not in BENIGN_SKIPS)
     sources_lost = any(
@@ -150,6 +163,7 @@ def _list_thresholds() -> int:
 
 
 def _print(result: ScanResult, out: Path) -> None:
+    from auditor.report.escape import truncate, visible
     from auditor.report.markdown import verdict_line
 
     click.echo(verdict_line(result.summary, result.findings).replace("**", ""))
@@ -161,6 +175,14 @@ def _print(result: ScanResult, out: Path) -> None:
         )
         for warning in facts["warnings"]:
             click.echo(f"  warning: {warning}", err=True)
+    if "baseline" in summary:
+        accepted = summary["baseline"]
+        click.echo(
+            f"  baseline: {accepted['hidden']} findings are accepted, {len(accepted['stale'])} entries are stale"
+        )
+        for entry in accepted["stale"]:
+            said = truncate(visible(entry.get("about") or entry["reason"]), 100)
+            click.echo(f"  stale: {entry['fingerprint']} ({said}): no such finding in this run", err=True)
     for reason, count in summary["records_skipped"].items():
         click.echo(f"  skipped: {count} × {reason}", err=True)
     if summary["interrupted"]:

@@ -29,6 +29,7 @@ MATCHES, FINDINGS, SUMMARY, REPORT = "matches.jsonl", "findings.json", "summary.
 
 _FIXES = {
     errno.ENOSPC: "the disk is full; free some space or give another directory with -o",
+    errno.EFBIG: "a file may not grow that large here; give another directory with -o",
     errno.EDQUOT: "the disk quota is used up; free some space or give another directory with -o",
     errno.EROFS: "the file system is read-only; give another directory with -o",
     errno.EACCES: "there is no permission to write there; give another directory with -o",
@@ -129,7 +130,7 @@ def make_directory(path: str | os.PathLike[str]) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _output_error(directory, error) from error
+        raise output_error(directory, error) from error
     return directory
 
 
@@ -167,8 +168,8 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
             f"{directory} is not the directory of a finished run: it has no {' and no '.join(missing)}; "
             "give the directory that `auditor scan -o DIR` wrote, or finish that run with --resume"
         )
-    summary = _document(directory / SUMMARY)
-    document = _document(directory / FINDINGS)
+    summary = read_document(directory / SUMMARY)
+    document = read_document(directory / FINDINGS)
     try:
         findings = tuple(Finding.from_json(row) for row in document["findings"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -185,7 +186,13 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
     )
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """A JSON file that this package wrote, such as `summary.json`.
+
+    Raises:
+        InputError: it cannot be read, or is not one of ours.
+        IndexVersionError: another version of this package wrote it.
+    """
     import orjson
 
     try:
@@ -253,7 +260,7 @@ def _atomic(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     except OSError as error:
         _discard(temporary)
-        raise _output_error(path, error) from error
+        raise output_error(path, error) from error
     except BaseException:
         _discard(temporary)
         raise
@@ -264,6 +271,7 @@ def _discard(temporary: Path) -> None:
         temporary.unlink()
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
+    """What to say of a file that could not be written."""
     fix = _FIXES.get(error.errno or 0, "give another directory with -o")
     return OutputError(f"cannot write {path}: {error.strerror or error}: {fix}")

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.findings import RULES, file_name
+from auditor.report.accepted import accepted_findings, accepted_line
 from auditor.report.blocks import bullets, count, flat, folded, in_words, listed, names, percent, short, size, table
 from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text, truncate
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
@@ -70,15 +71,19 @@ def render_scan_report(
 def _render(
     summary: Mapping[str, Any], findings: Sequence[Finding], *, full_text: bool, max_findings: int, rows: int
 ) -> str:
+    everything = findings
+    findings = [finding for finding in everything if finding.baseline is None]
     blocks = [
         "# Contamination report",
-        verdict_line(summary, findings),
+        verdict_line(summary, everything),
+        *accepted_line(summary),
         *_incomplete(summary),
         "## By benchmark",
-        *_by_benchmark(summary, findings, rows),
+        *_by_benchmark(summary, everything, rows),
         *_by_rule(findings),
         *_by_source(summary, findings, rows),
         *_worst_findings(findings, full_text=full_text, limit=max_findings),
+        *accepted_findings(summary, everything, rows),
         "## What was read",
         *_coverage(summary, rows),
         "## Method",

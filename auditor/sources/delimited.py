@@ -41,14 +41,14 @@ def read_delimited(stream: Peekable, delimiter: str, options: ReadOptions, sourc
 
     Raises SourceError at once, before the first block is asked for, where no column holds text.
     """
-    header, delimiter, size = _header(stream, delimiter)
+    header, delimiter, size = read_header(stream, delimiter)
     if not shapes.has_text(frozenset(header), options):
         raise no_text_field(source, header)
     stream.skip(size)
     return _Reader(stream, header, delimiter, options, source).drafts()
 
 
-def _header(stream: Peekable, delimiter: str) -> tuple[list[str], str, int]:
+def read_header(stream: Peekable, delimiter: str) -> tuple[list[str], str, int]:
     """Names of the columns, each once; the delimiter; and the bytes that the header takes."""
     head = stream.peek(HEADER_BYTES)
     state = csv_rows.new_state()

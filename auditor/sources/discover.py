@@ -43,6 +43,11 @@ NOT_DATA = frozenset(
 )
 """Names, in lower case, of files beside data sets that hold no records."""
 
+CLEAN_LOGS = ("removed.jsonl", "summary.json")
+"""What `auditor clean` writes beside the training set: of no interest where that is scanned again."""
+CLEAN_MARKS = (b'"tool": "auditor"', b'"command": "clean"')
+"""Both stand in the first bytes of its summary; a file that only has the name is read like any other."""
+
 GLOB_MARKS = "*?["
 
 
@@ -135,7 +140,7 @@ def _glob(pattern: str, options: ReadOptions, skips: list[Skip]) -> Iterator[Sou
     for path in matches:
         if os.path.isdir(path):  # noqa: PTH112
             sources.extend(_walk(path, options, skips, Tally(path)))
-        elif tally.takes(os.path.basename(path), path, options, skips):  # noqa: PTH119
+        elif tally.takes(os.path.basename(path), path, options, skips) and not _is_clean_log(path, skips):  # noqa: PTH119
             sources.append(_local(path))
     tally.report(skips)
     if not sources:
@@ -204,10 +209,26 @@ def _walk(root: str, options: ReadOptions, skips: list[Skip], tally: Tally) -> l
                 skips.append(Skip(path, "symlink_outside", detail="leads out of the directory; name it yourself"))
             elif not os.path.isfile(path):  # noqa: PTH113
                 skips.append(Skip(path, "not_a_file", detail="a broken link, a pipe, a device or a socket"))
-            else:
+            elif not _is_clean_log(path, skips):
                 sources.append(_local(path))
     tally.report(skips)
     return sources
+
+
+def _is_clean_log(path: str, skips: list[Skip]) -> bool:
+    """Whether a file is the log of `auditor clean` beside the training set that it wrote; if so, a skip is added."""
+    folder, name = os.path.split(path)
+    if name not in CLEAN_LOGS:
+        return False
+    try:
+        with open(os.path.join(folder, "summary.json"), "rb") as file:  # noqa: PTH118, PTH123
+            head = file.read(200)
+    except OSError:
+        return False
+    if not all(mark in head for mark in CLEAN_MARKS):
+        return False
+    skips.append(Skip(path, "own_output", detail="written by auditor clean beside this training set"))
+    return True
 
 
 def _inside(path: str, real_root: str) -> bool:

@@ -56,7 +56,7 @@ def open_source(source: Source, options: ReadOptions) -> BlockStream:
             lines holds none shows only when its records are looked at: see `auditor.sources.describe`.
         MissingExtraError: a URL whose file system is not installed.
     """
-    stored = _open_stored(source)
+    stored = open_stored(source)
     try:
         return _open(source, stored, options)
     except BaseException:
@@ -89,7 +89,8 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     return SourceStream(source.name, stored, drafts, ending)
 
 
-def _open_stored(source: Source) -> StoredBytes:
+def open_stored(source: Source) -> StoredBytes:
+    """The bytes of a source as they are stored. Raises SourceError, MissingExtraError."""
     if source.is_remote:
         file, size = remote.open_url(source.location)
         return StoredBytes(file, size)
@@ -114,7 +115,7 @@ def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadO
         file, _ = remote.open_url(source.location)
     else:
         file = open(source.location, "rb", buffering=0)  # noqa: SIM115, PTH123 - the stream closes it
-    table = tables.TableFile(file, lambda: _open_stored(source), source.size)
+    table = tables.TableFile(file, lambda: open_stored(source), source.size)
     read = tables.read_parquet if head.startswith(b"PAR1") else tables.read_arrow_file
     try:
         return SourceStream(source.name, table, read(table, options, source.name), None)
@@ -127,9 +128,23 @@ def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tupl
     """The blocks of a text format, and the stream whose failure ends them."""
     stream = _as_utf8(source, stream, options)
     head = stream.peek(HEAD_BYTES)
-    name = options.format or source.format
     if not head:
         return iter(()), stream
+    name, layout = text_format(source, head, options)
+    if name in ("csv", "tsv"):
+        from auditor.sources.delimited import read_delimited
+
+        return read_delimited(stream, delimiter_of(name), options, source.name), stream
+    if name == "txt":
+        return read_text(stream, options, source.name), stream
+    lines: ByteStream = stream if layout == LINES else ElementLines(stream, layout)
+    return read_lines(lines, options, source.name), lines
+
+
+def text_format(source: Source, head: bytes, options: ReadOptions) -> tuple[str, int]:
+    """The format of text that begins with `head` (in UTF-8, no mark before it), and for JSON its layout: `LINES`, or a
+    mode of `auditor.kernels.json_array`. Raises SourceError for what is no text, or none that is read."""
+    name = options.format or source.format
     if name in ("parquet", "arrow"):
         raise SourceError(f"{source.name} is no {name} file: its first bytes are {head[:8]!r}; is it whole?")
     if _is_binary(head):
@@ -140,15 +155,12 @@ def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tupl
         if head.lstrip()[:1] not in (b"{", b"["):
             raise SourceError(f"cannot tell the format of {source.name}; give it an extension: {known_extensions()}")
         name = "json"
-    if name in ("csv", "tsv"):
-        from auditor.sources.delimited import read_delimited
+    return name, LINES if options.format == "jsonl" or name in ("csv", "tsv", "txt") else json_layout(head)
 
-        return read_delimited(stream, "," if name == "csv" else "\t", options, source.name), stream
-    if name == "txt":
-        return read_text(stream, options, source.name), stream
-    layout = LINES if options.format == "jsonl" else json_layout(head)
-    lines: ByteStream = stream if layout == LINES else ElementLines(stream, layout)
-    return read_lines(lines, options, source.name), lines
+
+def delimiter_of(name: str) -> str:
+    """The delimiter that a format's name tells; the header may tell another."""
+    return "," if name == "csv" else "\t"
 
 
 def _as_utf8(source: Source, stream: Peekable, options: ReadOptions) -> Peekable:
