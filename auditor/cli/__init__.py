@@ -14,6 +14,7 @@ from auditor.errors import AuditorError
 
 COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
+    "sketch": ("auditor.cli.sketch", "Sketch a training set, so that others can check it without seeing it."),
     "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }
