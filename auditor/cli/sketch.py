@@ -26,7 +26,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--key", "key_file", type=FILE, help="Key the hashes with the bytes of this file, a secret.")
 @click.option("--verify", type=FILE, metavar="SKETCH", help="Hold this sketch against TRAIN, all of it.")
 @click.option("--challenge", metavar="WORD",
-              help="Draw the records that the author of the sketch TRAIN has to prove, by a word of yours.")  # fmt: skip
+              help="Draw the records that the author of the sketch TRAIN has to prove, by your word.")  # fmt: skip
 @click.option("--rows", type=click.IntRange(1, 100_000), default=50, help="Records that --challenge draws.")
 @click.option("--prove", type=FILE, metavar="SKETCH", help="Prove that records of TRAIN are what SKETCH commits to.")
 @click.option("--record", "records", multiple=True, type=click.IntRange(0), metavar="NUMBER",
@@ -212,9 +212,7 @@ def scan_sketches(train: tuple[str, ...], options: dict[str, Any], config: Any) 
     if data:
         raise InputError(f"{data[0]} is no sketch, and others that were named are: scan data and sketches one by one")
     key = secret_key(options["key"]) if options["key"] is not None else None
-    result = scan_sketch(
-        train, list(options["benchmarks"]), config=config, key=key, command=["auditor", *sys.argv[1:]]
-    )
+    result = scan_sketch(train, list(options["benchmarks"]), config=config, key=key, command=["auditor", *sys.argv[1:]])
     result.write(options["out"])
     if not options["quiet"]:
         click.echo(headline(result.summary).replace("**", ""))

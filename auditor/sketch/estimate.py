@@ -69,7 +69,7 @@ def containment_interval(
 def mixture(s: NDArray[np.int64], x: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weight of each value of `SUPPORT`, by EM from equal weights. Shapes (n,); the result adds up to 1."""
     likelihood = _likelihood(s, x)
-    share = np.full(len(SUPPORT), 1 / len(SUPPORT))
+    share: NDArray[np.float64] = np.full(len(SUPPORT), 1 / len(SUPPORT), np.float64)
     total = weight.sum()
     for _ in range(ROUNDS):
         joint = likelihood * share
@@ -79,7 +79,8 @@ def mixture(s: NDArray[np.int64], x: NDArray[np.int64], weight: NDArray[np.float
 
 def _likelihood(s: NDArray[np.int64], x: NDArray[np.int64]) -> NDArray[np.float64]:
     log = x[:, None] * np.log(SUPPORT) + (s - x)[:, None] * np.log1p(-SUPPORT)
-    return np.exp(log - log.max(1, keepdims=True))
+    likelihood: NDArray[np.float64] = np.exp(log - log.max(1, keepdims=True))
+    return likelihood
 
 
 def contaminated_rate(
@@ -110,7 +111,7 @@ def contaminated_rate(
     cell = cell.reshape(-1)
 
     def fitted(times: NDArray[np.float64]) -> NDArray[np.float64]:
-        return mixture(cells[0], cells[1], np.bincount(cell, weights=weight * times, minlength=cells.shape[1]))
+        return mixture(cells[0], cells[1], np.bincount(cell, weight * times, cells.shape[1]).astype(np.float64))
 
     share = fitted(np.ones(len(s)))
     estimate = float(share @ CONTAINED)

@@ -1,13 +1,13 @@
 """The format of a sketch file: written in one pass, read in blocks, every byte of it under a checksum.
 
-    magic                 8 bytes
-    length of the header  4 bytes, little-endian
-    header                JSON: parameters, key id, sources, counts, lengths of the sections
-    payload               blocks of at most 65,536 n-grams: the lengths, first hash and number of n-grams of the block,
-                          then the differences of the sorted hashes and their counts, both transposed into byte planes
-                          and compressed with zstd: the low bytes are random, the high ones nearly constant
-    commitment            the root of every block of the training set (see `auditor.sketch.commitment`), as JSON in zstd
-    seal                  32 bytes: BLAKE2b of everything before
+magic                 8 bytes
+length of the header  4 bytes, little-endian
+header                JSON: parameters, key id, sources, counts, lengths of the sections
+payload               blocks of at most 65,536 n-grams: the lengths, first hash and number of n-grams of the block,
+                      then the differences of the sorted hashes and their counts, both transposed into byte planes
+                      and compressed with zstd: the low bytes are random, the high ones nearly constant
+commitment            the root of every block of the training set (see `auditor.sketch.commitment`), as JSON in zstd
+seal                  32 bytes: BLAKE2b of everything before
 """
 
 from __future__ import annotations

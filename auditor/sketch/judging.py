@@ -114,9 +114,7 @@ def scan_sketch(
     key = key or (benchmark_key(index) if parameters.key_kind == BENCHMARK else public_key())
     for file in files:
         check_key(file, key)
-    grams = [
-        grams_of(index, number, parameters.size, parameters.bound, key) for number in range(len(index.benchmarks))
-    ]
+    grams = [grams_of(index, number, parameters.size, parameters.bound, key) for number in range(len(index.benchmarks))]
     wanted = np.unique(np.concatenate([g.hashes for g in grams]))
     counts = _look_up(files, wanted)
     findings: list[Finding] = []
@@ -125,9 +123,7 @@ def scan_sketch(
     for number, (info, own) in enumerate(zip(index.benchmarks, grams, strict=True)):
         found = counts[np.searchsorted(wanted, own.hashes)]
         facts[info.name] = _judge(index, number, info, own, found, files, findings, doubts)
-    findings.sort(
-        key=lambda f: (f.verdict, -f.evidence["probability"], f.evidence["benchmark"], f.evidence["number"])
-    )
+    findings.sort(key=lambda f: (f.verdict, -f.evidence["probability"], f.evidence["benchmark"], f.evidence["number"]))
     return SketchScan(findings, _summary(files, facts, doubts, index, command, time.perf_counter() - started))
 
 
@@ -187,9 +183,7 @@ def _judge(
     m = own.distinctive
     s = np.bincount(own.owner, minlength=questions)
     x = np.bincount(own.owner[found > 0], minlength=questions)
-    members = [
-        [int(i) for i in index.group(int(g)) if index.arrays["benchmark_of"][i] == number] for g in own.groups
-    ]
+    members = [[int(i) for i in index.group(int(g)) if index.arrays["benchmark_of"][i] == number] for g in own.groups]
     copies = np.array([len(items) for items in members], np.int64)
     rate = contaminated_rate(m, s, x, copies, fraction)
     low, high = containment_interval(m, s, x)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,9 +174,13 @@ def _nothing(tally: Tally, sources: Sequence[Source]) -> InputError:
 
 def relative_names(names: Sequence[str]) -> dict[str, str]:
     """The names of sources without the folders that all of them lie in: a sketch tells nothing of its machine."""
-    folders = [name.replace("\\", "/").split("/")[:-1] for name in names]
-    shared = len(os.path.commonprefix(folders)) if folders else 0
-    return {name: "/".join(name.replace("\\", "/").split("/")[shared:]) for name in names}
+    parts = {name: name.replace("\\", "/").split("/") for name in names}
+    shared = 0
+    while len({tuple(p[: shared + 1]) for p in parts.values()}) == 1 and all(
+        len(p) > shared + 1 for p in parts.values()
+    ):
+        shared += 1
+    return {name: "/".join(p[shared:]) for name, p in parts.items()}
 
 
 def merge_sketches(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Sketched:
@@ -194,7 +199,7 @@ def merge_sketches(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLi
                 "sketch one of them again with the parameters of the other"
             )
     sources = sorted((s for f in files for s in f.contents.sources), key=lambda s: s.order)
-    for one, next_one in zip(sources, sources[1:], strict=False):
+    for one, next_one in pairwise(sources):
         if one.order == next_one.order:
             raise InputError(
                 f"{one.name} is in two of the sketches: its records would count twice; leave one of them out"

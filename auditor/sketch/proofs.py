@@ -116,7 +116,7 @@ def check_proof(
         for entry in proof["proofs"]:
             number = int(entry["record"])
             content = base64.b64decode(entry["content"], validate=True)
-            source, node, position = place_of(file.contents.sources, number)
+            _, node, position = place_of(file.contents.sources, number)
             siblings = [bytes.fromhex(sibling) for sibling in entry["path"]]
             root = follow(key.commitment, leaf(key.commitment, content), position, node.leaves, siblings)
             if root != node.root:

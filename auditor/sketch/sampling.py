@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from auditor.sources.blocks import Block
 
 LINE, FIELDS, PIECE = "line", "fields", "piece"
-"""What the bytes of a record are: a line of JSON; the texts of a table's row, each behind its length; a piece of text."""
+"""What the bytes of a record are: a line of JSON; a table row's texts, each behind its length; a text's piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +151,7 @@ class Sampler:
         used = int(sample.used[0])
         return sample.hashes[:used], sample.records[:used] - before - 1, proposals
 
-    def _texts(
-        self, block: Block
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def _texts(self, block: Block) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         if isinstance(block.payload, Columns):
             return leaf_bytes(block.payload, self._options)
         texts = list(contents(block, self._options))
