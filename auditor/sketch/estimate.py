@@ -26,6 +26,8 @@ ROUNDS = 150
 """Steps of the EM algorithm; more change the estimate by less than 0.1 points."""
 RESAMPLES = 200
 CONFIDENCE = 0.95
+NEARLY_NONE = 1e-6
+"""Items below which an estimate is none at all: EM only comes near to 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,8 @@ def contaminated_rate(
     low, high = np.quantile(resampled, [tail, 1 - tail])
     worth = float(weight.sum() ** 2 / (weight**2).sum())
     hits = estimate * worth
-    exact_low = float(beta.ppf(tail, hits, worth - hits + 1)) if hits > 0 else 0.0
-    exact_high = float(beta.ppf(1 - tail, hits + 1, worth - hits)) if hits < worth else 1.0
+    exact_low = float(beta.ppf(tail, hits, worth - hits + 1)) if hits > NEARLY_NONE else 0.0
+    exact_high = float(beta.ppf(1 - tail, hits + 1, worth - hits)) if worth - hits > NEARLY_NONE else 1.0
     return Rate(
         estimate, float(min(low, exact_low, estimate)), float(max(high, exact_high, estimate)), int(copies.sum()),
         tuple(share.tolist()),

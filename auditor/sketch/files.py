@@ -128,10 +128,8 @@ def write_sketch(path: Path, contents: Contents, grams: Iterable[Counted]) -> by
     try:
         with tempfile.TemporaryFile(dir=path.parent) as payload, temporary.open("wb") as out:
             distinct = total = 0
-            for hashes, counts in grams:
-                for start in range(0, len(hashes), GRAMS_IN_BLOCK):
-                    part = slice(start, start + GRAMS_IN_BLOCK)
-                    payload.write(_packed(hashes[part], counts[part]))
+            for hashes, counts in _in_blocks(grams):
+                payload.write(_packed(hashes, counts))
                 distinct += len(hashes)
                 total += int(counts.sum())
             tree = zstandard.compress(orjson.dumps([_source_json(s) for s in contents.sources]), LEVEL)
@@ -162,6 +160,24 @@ def write_sketch(path: Path, contents: Contents, grams: Iterable[Counted]) -> by
         temporary.unlink(missing_ok=True)
         raise
     return seal.digest()
+
+
+def _in_blocks(grams: Iterable[Counted]) -> Iterator[Counted]:
+    """The same in blocks of one length, so that the file does not depend on how they came."""
+    held: list[Counted] = []
+    count = 0
+    for part in grams:
+        held.append(part)
+        count += len(part[0])
+        if count < GRAMS_IN_BLOCK:
+            continue
+        hashes, counts = (np.concatenate([h[i] for h in held]) for i in (0, 1))
+        whole = count - count % GRAMS_IN_BLOCK
+        for start in range(0, whole, GRAMS_IN_BLOCK):
+            yield hashes[start : start + GRAMS_IN_BLOCK], counts[start : start + GRAMS_IN_BLOCK]
+        held, count = [(hashes[whole:], counts[whole:])], count - whole
+    if count:
+        yield np.concatenate([h[0] for h in held]), np.concatenate([h[1] for h in held])
 
 
 def _chunks(before: list[bytes], file: IO[bytes], after: list[bytes]) -> Iterator[bytes]:
@@ -227,7 +243,7 @@ class SketchFile:
         with self.path.open("rb") as file:
             head = file.read(len(MAGIC))
             if head != MAGIC:
-                if head[:1] == MAGIC[:1] or head.startswith(MAGIC[1:4]):
+                if head[:1] == MAGIC[:1] or MAGIC[1:7] in head:
                     raise self._damaged("it was sent as text, or cut")
                 raise InputError(f"{self.path} is no sketch; make one with: auditor sketch TRAIN -o {self.path.name}")
             left = size - len(MAGIC) - DIGEST
@@ -302,7 +318,9 @@ class SketchFile:
                     hashes = np.cumsum(np.concatenate([np.array([first], np.uint64), deltas]), dtype=np.uint64)
                     counts = _numbers(file.read(numbers), count) + np.uint64(1)
                     bound = contents.parameters.bound
-                    if int(hashes[0]) <= last or not bool((deltas > 0).all()) or bool((hashes >= bound).any()):
+                    # a difference so large that the sum wraps around would lead back
+                    ascending = int(hashes[0]) > last and bool((hashes[1:] > hashes[:-1]).all())
+                    if not ascending or int(hashes[-1]) >= bound:
                         raise ValueError("its hashes are out of order or out of range")
                     last = int(hashes[-1])
                     distinct += count
