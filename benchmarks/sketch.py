@@ -28,7 +28,7 @@ from auditor.config import ScanConfig
 from auditor.index import tokens_of
 from auditor.index_cache import index_of
 from auditor.kernels.build import gram_keys
-from auditor.kernels.seeds import keyed_hashes
+from auditor.kernels.grams import keyed_hashes
 from auditor.sketch.estimate import detection_probability
 from auditor.sketch.files import SketchFile
 from auditor.sketch.judging import grams_of, scan_sketch

@@ -14,7 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditor.kernels.seeds import HASH_BITS, MAX_DEPTH
+from auditor.kernels.grams import HASH_BITS
+from auditor.kernels.seeds import MAX_DEPTH
 from auditor.text import MASK64, tokenize
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def numbers_by_key(unique_keys: Iterable[int]) -> dict[int, int]:
 
 
 def sip_hash(message: int, key: tuple[int, int]) -> int:
-    """The twin of `seeds.sip_hash`, from the algorithm's description: eight bytes are one word and a last one."""
+    """The twin of `grams.sip_hash`, from the algorithm's description: eight bytes are one word and a last one."""
 
     def turn(value: int, bits: int) -> int:
         return ((value << bits) | (value >> (64 - bits))) & MASK64
@@ -230,7 +231,7 @@ def sip_hash(message: int, key: tuple[int, int]) -> int:
 
 
 def sample(texts: Iterable[str], size: int, bound: int, key: tuple[int, int]) -> list[int]:
-    """The twin of `seeds.take_sample` over the texts of one record: hashes below the bound, in order."""
+    """The twin of `grams.take_sample` over the texts of one record: hashes below the bound, in order."""
     found = []
     for text in texts:
         tokens = [token.hash for token in tokenize(text)]

@@ -27,7 +27,7 @@ import zstandard
 
 from auditor import __version__
 from auditor.errors import IndexVersionError, InputError, OutputError
-from auditor.kernels.seeds import HASH_BITS
+from auditor.kernels.grams import HASH_BITS
 from auditor.sketch.commitment import DIGEST, BlockNode, SourceNode, root_of
 from auditor.text import TEXT_VERSION
 

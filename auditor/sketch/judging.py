@@ -16,7 +16,7 @@ from auditor.errors import InputError
 from auditor.index import BenchmarkIndex
 from auditor.index_cache import index_of
 from auditor.kernels.build import gram_keys
-from auditor.kernels.seeds import keyed_hashes
+from auditor.kernels.grams import keyed_hashes
 from auditor.report.files import make_directory, write_findings, write_matches, write_summary, write_text
 from auditor.results import versions
 from auditor.scanning import reproducible

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from auditor.errors import OutputError
-from auditor.kernels.seeds import HASH_BITS
+from auditor.kernels.grams import HASH_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.detectors import ngram
 from auditor.index import frozen
-from auditor.kernels import seeds
+from auditor.kernels import grams, seeds
 from auditor.kernels.build import open_addressing
 from auditor.scanner import BlockResult, first_of_each, key_names, known_keys, leaf_bytes
 from auditor.sketch.commitment import BlockNode, leaf, merkle_root
@@ -134,7 +134,7 @@ class Sampler:
 
     def _frequencies(self, room: int) -> seeds.Frequencies:
         # memory that is not written to is not taken: the arrays are as long as there are bytes, and nearly empty
-        sample = seeds.Sample(
+        sample = grams.Sample(
             self._size, self._bound, self._words, np.empty(room, np.uint64), np.empty(room, np.int64),
             np.zeros(1, np.int64),
         )  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditor.kernels import plain, seeds
-from auditor.kernels.seeds import HASH_BITS
+from auditor.kernels import grams, plain
+from auditor.kernels.grams import HASH_BITS
 from auditor.sketch.keys import SketchKey
 from auditor.sketch.sampling import Sampler
 from auditor.sources import ReadOptions
@@ -24,14 +24,14 @@ def test_siphash_is_the_published_one() -> None:
     """Aumasson and Bernstein, SipHash-2-4, vector of eight bytes."""
     key = np.frombuffer(bytes(range(16)), "<u8").astype(np.uint64)
     message = np.frombuffer(bytes(range(8)), "<u8")[0]
-    assert int(seeds.sip_hash(np.uint64(message), key)) == 0x93F5F5799A932462
+    assert int(grams.sip_hash(np.uint64(message), key)) == 0x93F5F5799A932462
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 @example(2**64 - 1, 2**64 - 1, 2**64 - 1)
 def test_siphash_is_its_twin(message: int, low: int, high: int) -> None:
     key = np.array([low, high], np.uint64)
-    assert int(seeds.sip_hash(np.uint64(message), key)) == plain.sip_hash(message, (low, high))
+    assert int(grams.sip_hash(np.uint64(message), key)) == plain.sip_hash(message, (low, high))
 
 
 def expected(records: list[list[str]], size: int, bound: int, key: SketchKey) -> dict[int, int]:
