@@ -130,15 +130,8 @@ def scan_sketch(
 def grams_of(index: BenchmarkIndex, benchmark: int, size: int, bound: int, key: SketchKey) -> ItemGrams:
     """The distinctive n-grams of a benchmark's questions. An n-gram in two questions says of neither that it is there:
     half of MMLU's moral scenarios are one instruction."""
-    owners = index.arrays["benchmark_of"]
-    groups = np.array(
-        [
-            g
-            for g in range(index.group_count)
-            if any(owners[i] == benchmark and not index.is_decoy(int(i)) for i in index.group(g))
-        ],
-        np.int64,
-    )
+    a = index.arrays
+    groups = np.unique(a["group_of"][(a["benchmark_of"] == benchmark) & ~a["is_decoy"]]).astype(np.int64)
     tokens = [index.group_tokens(int(g))[0] for g in groups]
     lengths = np.array([len(t) for t in tokens], np.int64)
     flat = np.concatenate([np.zeros(0, np.uint64), *tokens])

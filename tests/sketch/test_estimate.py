@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from auditor.sketch.estimate import (
     detection_probability,
     mixture,
 )
+from auditor.sketch.making import NGRAM_SIZE
 
 
 def one(*values: int) -> np.ndarray:
@@ -114,3 +118,13 @@ def test_the_chance_to_see_an_item() -> None:
     assert detection_probability(35, 0.1) == pytest.approx(1 - 0.9**35)
     assert detection_probability(-2, 0.1) == 0
     assert detection_probability(1, 1.0) == 1
+
+
+def test_the_table_in_the_documentation_is_the_formula() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sketch.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", text, flags=re.MULTILINE)
+    assert len(table) == 9
+    for words, grams, *shares in table:
+        assert int(grams) == int(words) - NGRAM_SIZE + 1
+        for fraction, share in zip((0.1, 0.05, 0.02, 0.01), shares, strict=True):
+            assert abs(100 * detection_probability(int(grams), fraction) - int(share)) <= 0.5
