@@ -18,6 +18,7 @@ COMMANDS = {
     "report": ("auditor.cli.report", "One Markdown page for each flagged model of a finished run, and an index."),
     "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
     "compare": ("auditor.cli.compare", "What is new, gone or changed between two runs."),
+    "sketch": ("auditor.cli.sketch", "Sketch a training set, so that others can check it without seeing it."),
     "demo": ("auditor.cli.demo", "The whole of it on data that comes with the package."),
     "suites": ("auditor.cli.suites", "The catalog of benchmarks: list, fetch, show."),
 }

@@ -59,11 +59,15 @@ if TYPE_CHECKING:
               help="Write all findings as a first baseline, with reasons to fill in.")  # fmt: skip
 @click.option("--max-skipped", type=click.FloatRange(0, 1), default=0.0,
               help="Share of records that may be unreadable before the exit code is 3 (incomplete).")  # fmt: skip
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False),
+              help="The secret that a sketch was keyed with (see `auditor sketch`).")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the interrupted scan in the output directory.")
 @click.option("--full-text", is_flag=True, help="Quote items in full in the report. It leaks the benchmark again.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def scan(train: tuple[str, ...], **options: Any) -> int:
     """Look for benchmark items in a training set: files, directories, globs, or URLs (hf://datasets/…, s3://…).
+
+    TRAIN may also be the sketch of one (see `auditor sketch`): then it is estimated which items are in it.
 
     Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 the input or the call is wrong; 3 the audit is
     incomplete: something could not be read.
@@ -91,6 +95,12 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         max_expansion=options["max_expansion"],
     )
     config = _config(options["detectors"], options["settings"])
+    from auditor.sketch.files import is_sketch
+
+    if any(is_sketch(path) for path in train):
+        from auditor.cli.sketch import scan_sketches
+
+        return scan_sketches(train, options, config)
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
         refuse_existing(options["baseline_out"])

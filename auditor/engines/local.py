@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from auditor.errors import AuditorError
 from auditor.sources import open_source
@@ -19,9 +19,11 @@ from auditor.types import Skip
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from auditor.scanner import BlockResult, Scanner
     from auditor.sources import BlockStream, ReadOptions, Source
     from auditor.sources.blocks import Block
+
+Result = TypeVar("Result")
+"""What is made of a block."""
 
 
 def default_workers() -> int:
@@ -29,7 +31,7 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class LocalEngine:
+class LocalEngine(Generic[Result]):
     """Scans sources with threads.
 
     Args:
@@ -44,8 +46,8 @@ class LocalEngine:
     """
 
     def __init__(
-        self, sources: Sequence[Source], scanner: Scanner, options: ReadOptions, *, workers: int,
-        is_done: Callable[[str, int], bool], on_block: Callable[[BlockResult], None],
+        self, sources: Sequence[Source], scanner: Callable[[Block], Result], options: ReadOptions, *, workers: int,
+        is_done: Callable[[str, int], bool], on_block: Callable[[Result], None],
         on_source: Callable[[Source, str, Skip | None], None],
     ) -> None:  # fmt: skip
         self._scanner = scanner

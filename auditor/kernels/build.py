@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from auditor.kernels.grams import gram_key, roll
 from auditor.kernels.jit import kernel
-from auditor.kernels.seeds import EMPTY_GRAM, gram_key, gram_number, roll
+from auditor.kernels.seeds import EMPTY_GRAM, gram_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

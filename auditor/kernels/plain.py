@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from auditor.kernels.grams import HASH_BITS
 from auditor.kernels.seeds import MAX_DEPTH
 from auditor.text import MASK64, tokenize
 
@@ -206,3 +207,41 @@ def numbers_by_key(unique_keys: Iterable[int]) -> dict[int, int]:
 def gram_numbers(tokens: Sequence[int], size: int, numbers: Mapping[tuple[int, ...], int]) -> list[int]:
     """The twin of `build.gram_numbers`, for n-grams as tuples of token hashes."""
     return [numbers.get(tuple(tokens[first : first + size]), -1) for first in range(len(tokens) - size + 1)]
+
+
+def sip_hash(message: int, key: tuple[int, int]) -> int:
+    """The twin of `grams.sip_hash`, from the algorithm's description: eight bytes are one word and a last one."""
+
+    def turn(value: int, bits: int) -> int:
+        return ((value << bits) | (value >> (64 - bits))) & MASK64
+
+    v = [key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D, key[0] ^ 0x6C7967656E657261, key[1]]
+    v[3] ^= 0x7465646279746573
+
+    def rounds(number: int) -> None:
+        for _ in range(number):
+            for a, b, left, right in ((0, 1, 13, 32), (2, 3, 16, 0), (0, 3, 21, 0), (2, 1, 17, 32)):
+                v[a] = (v[a] + v[b]) & MASK64
+                v[b] = turn(v[b], left) ^ v[a]
+                if right:
+                    v[a] = turn(v[a], right)
+
+    for word in (message, 8 << 56):
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def sample(texts: Iterable[str], size: int, bound: int, key: tuple[int, int]) -> list[int]:
+    """The twin of `grams.take_sample` over the texts of one record: hashes below the bound, in order."""
+    found = []
+    for text in texts:
+        tokens = [token.hash for token in tokenize(text)]
+        for gram, _ in gram_keys(tokens, [0, len(tokens)], size):
+            keyed = sip_hash(gram, key) >> (64 - HASH_BITS)
+            if keyed < bound:
+                found.append(keyed)
+    return found

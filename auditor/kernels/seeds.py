@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from auditor.kernels.grams import GRAM_MULTIPLIER, NO_SAMPLE, Sample, gram_key, roll, take_sample
 from auditor.kernels.jit import kernel
 from auditor.kernels.minhash import MINHASH_BIT, look_up_sketches
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, OK, char_hash, find, next_code_point, tokenize, turn
@@ -28,9 +29,7 @@ EMPTY_GRAM = np.int32(-1)
 _SEED = np.uint64(TOKEN_SEED)
 _ONE = np.uint64(1)
 _U63 = np.uint64(63)
-_U64 = np.uint64(64)
 _SIX = np.uint64(6)
-_GRAM_MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
 
 
 class SeedTable(NamedTuple):
@@ -104,12 +103,14 @@ class Frequencies(NamedTuple):
     word_seen: NDArray[np.int64]
     word_df: NDArray[np.int64]
     gram_df: NDArray[np.int64]
+    sample: Sample = NO_SAMPLE
+    """Filled in place of the rest where its bound is not 0."""
 
 
 CANDIDATES, BAD_LINES, MASKS, LINES, BLANKS, NEXT = range(6)
 
-NGRAM, MINHASH, COUNT = 1, MINHASH_BIT, 4
-"""What a pass does, as bits: look for n-grams, look for sketches, or count frequencies."""
+NGRAM, MINHASH, COUNT, SAMPLE = 1, MINHASH_BIT, 4, 8
+"""What a pass does, as bits: look for n-grams, look for sketches, count frequencies, or sample n-grams."""
 
 
 def new_state(table: SeedTable, longest_text: int) -> SeedState:
@@ -141,18 +142,6 @@ def new_candidates(table: SeedTable, room: int = 4096) -> Candidates:
         mask_line=np.empty(256, np.int64),
         used=np.zeros(6, np.int64),
     )
-
-
-@kernel
-def gram_key(h):
-    return h * _GRAM_MULTIPLIER
-
-
-@kernel
-def roll(h, token, leaving, size):
-    """Hash of the n-gram one token further on; `leaving` is the token that falls out (0 while there is none)."""
-    h = (h << _ONE) | (h >> _U63)
-    return h ^ token ^ ((leaving << size) | (leaving >> (_U64 - size)))
 
 
 @kernel
@@ -214,7 +203,7 @@ def look_up(k, table, state, record, line, begin, end, found, count):
     for j in range(size - 1, k):
         h = roll(h, hashes[j], leaving, turns)
         leaving = hashes[j - size + 1]
-        key = h * _GRAM_MULTIPLIER
+        key = h * GRAM_MULTIPLIER
         position = key >> shift
         if bits[position >> _SIX] & (_ONE << (position & _U63)):
             gram = gram_number(key, table.keys, table.grams, table.key_shift)
@@ -362,9 +351,9 @@ def scan_lines(
         key_bits: uint64, the bit of the key in each slot.
         stack: uint8 array of MAX_DEPTH + 1 entries.
         found: `Candidates`, appended to. The call ends early, at the end of a line, when it is nearly full.
-        frequencies: `Frequencies`, filled if `mode` has COUNT.
+        frequencies: `Frequencies`, filled if `mode` has COUNT; its sample, if it has SAMPLE.
         sketches, sketch_state: `SketchTable` and `SketchState`, looked for if `mode` has MINHASH.
-        mode: what to do with the texts: NGRAM, MINHASH, COUNT, added up.
+        mode: what to do with the texts: NGRAM, MINHASH, COUNT, SAMPLE, added up.
 
     Returns:
         True if everything was scanned, else False: empty `found` and call again from `found.used[NEXT]`.
@@ -416,6 +405,8 @@ def scan_lines(
                     if bit != np.uint64(0):
                         if mode & COUNT:
                             count(k, table, state, record, frequencies)
+                        if mode & SAMPLE:
+                            take_sample(k, state.hashes, record, frequencies.sample)
                         if mode & NGRAM:
                             used = look_up(k, table, state, record, line, begin, begin, found, used)
                         if mode & MINHASH:
@@ -539,6 +530,8 @@ def scan_texts(
             record = state.serial[0]
             if mode & COUNT:
                 count(k, table, state, record, frequencies)
+            if mode & SAMPLE:
+                take_sample(k, state.hashes, record, frequencies.sample)
             if mode & NGRAM:
                 used = look_up(k, table, state, record, last_row, starts[t], ends[t], found, used)
             if mode & MINHASH:

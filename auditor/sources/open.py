@@ -40,6 +40,7 @@ REFUSED = {
     b"\x89HDF\r\n": "HDF5: convert it to Parquet or JSONL",
     b"SQLite format 3\0": "an SQLite database: export its table as CSV",
     b"%PDF-": "a PDF: extract its text first",
+    b"\x89AUDSKT": "a sketch of a training set and not one: scan sketches by themselves",
 }
 """First bytes of what is not read, and what to do about it."""
 BINARY_SHARE = 0.1
