@@ -88,7 +88,7 @@ def tokens_of(text: str) -> Tokens:
     buffer = np.frombuffer(data, np.uint8)
     hashes = np.empty(len(data) + 1, np.uint64)
     starts, ends = np.empty(len(data) + 1, np.int64), np.empty(len(data) + 1, np.int64)
-    _, count, _ = tokenize(buffer, 0, len(data), False, text_classes(), tables(), hashes, starts, ends, True)
+    _, count, _ = tokenize(buffer, 0, len(data), text_classes(), tables(), hashes, starts, ends)
     hashes, starts, ends = (frozen(array[:count].copy()) for array in (hashes, starts, ends))
     return Tokens(hashes, starts, ends, data)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("-b", "--benchmark", "benchmarks", multiple=True, metavar="BENCHMARK",
               help="Catalog name (see `auditor suites list`), path, or name=path. May be repeated.")  # fmt: skip
 @click.option("-d", "--detector", "detectors", multiple=True, metavar="DETECTOR",
-              help="Detector to run: ngram. May be repeated.  [default: ngram]")  # fmt: skip
+              help="Detector to run: ngram or minhash. May be repeated.  [default: both]")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
               help="Directory for matches.jsonl, findings.json, summary.json and report.md.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
@@ -100,6 +100,8 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     if any(is_sketch(path) for path in train):
         from auditor.cli.sketch import scan_sketches
 
+        if options["baseline"] is not None or options["baseline_out"] is not None:
+            raise click.UsageError("a sketch has no records to accept findings of: leave --baseline out.")
         return scan_sketches(train, options, config)
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:

@@ -14,9 +14,19 @@ import numpy as np
 
 from auditor.kernels.arrays import frozen
 from auditor.kernels.build import open_addressing
-from auditor.kernels.minhash import BLOCK, LEVELS, SketchTable, band_keys_of, pair_keys, permutations, signatures_of
+from auditor.kernels.minhash import (
+    BLOCK,
+    LEVELS,
+    MAX_HASH,
+    SketchTable,
+    band_keys_of,
+    pair_keys,
+    permutations,
+    signatures_of,
+)
 
 if TYPE_CHECKING:
+    from datasketch import MinHash
     from numpy.typing import NDArray
 
     from auditor.config import ScanConfig
@@ -58,6 +68,20 @@ def sketch_table(index: BenchmarkIndex, weights: Weights, config: ScanConfig) ->
         shingle_start=starts, shingles=keys, shingle_weight=key_weights,
         share=config.sketch_share, shared=config.sketch_shared,
     )  # fmt: skip
+
+
+def as_datasketch(table: SketchTable, item: int, config: ScanConfig) -> MinHash:
+    """The sketch of a group of items as a datasketch MinHash, to be compared with sketches that others made of the same
+    shingles: the low 32 bits of `auditor.text.token_hash`, scheme "affine32", the config's seed."""
+    from datasketch import MinHash
+
+    return MinHash(
+        num_perm=config.sketch_permutations,
+        seed=config.sketch_seed,
+        scheme="affine32",
+        hashfunc=lambda token_hash: int(token_hash) & MAX_HASH,
+        hashvalues=table.signatures[item],
+    )
 
 
 def _shingles(

@@ -37,7 +37,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """As `kernel`, for a part of a kernel that is always compiled into its caller.
+    """As `kernel`, for a part of a kernel that is written into its caller, and never compiled by itself.
 
     A call that passes a dozen arrays costs more than the few bytes that such a part looks at.
     """
@@ -49,7 +49,7 @@ def _compiled(function: Callable[..., Any], *, inline: bool) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = _FOLDER
     try:
-        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, forceinline=inline)(function)
+        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, inline="always" if inline else "never")(function)
     finally:
         config.CACHE_DIR = before
     return compiled

@@ -301,7 +301,7 @@ def word_end(buf, i, n, word):
 
 
 @kernel
-def key_end(buf, i, n, tables):
+def key_end(buf, i, n, json, tables):
     """Closing quote of the key whose text begins at `i`, its hash, and an error code."""
     h = _SEED
     while i < n:
@@ -314,7 +314,7 @@ def key_end(buf, i, n, tables):
             h = turn(h, b, tables.char_hash_cased)
             i += 1
             continue
-        c, j = next_code_point(buf, i, n, True)
+        c, j = next_code_point(buf, i, n, json)
         if c < 0:
             return i, h, -c - 1  # INVALID is BAD_UTF8, BROKEN_ESCAPE is BAD_JSON
         unit = tables.char_hash_cased[c] if c < 128 else char_hash(c)
@@ -384,7 +384,7 @@ def scan_lines(
                 continue
             if b == 34:
                 if expect == KEY or expect == KEY_OR_END:
-                    i, h, error = key_end(buf, i + 1, n, tables)
+                    i, h, error = key_end(buf, i + 1, n, classes.json, tables)
                     if error != OK:
                         break
                     i += 1
@@ -396,9 +396,7 @@ def scan_lines(
                             bit = key_bits[slot]
                 elif expect == VALUE or expect == VALUE_OR_END:
                     mask |= bit
-                    i, k, error = tokenize(
-                        buf, i + 1, n, True, classes, tables, state.hashes, state.offsets, state.offsets, False
-                    )
+                    i, k, error = tokenize(buf, i + 1, n, classes, tables, state.hashes, state.offsets, state.offsets)
                     if error != OK:
                         break
                     i += 1
@@ -518,9 +516,7 @@ def scan_texts(
                 break
             state.serial[0] += 1
             last_row = rows[t]
-        _, k, error = tokenize(
-            buf, starts[t], ends[t], False, classes, tables, state.hashes, state.offsets, state.offsets, False
-        )
+        _, k, error = tokenize(buf, starts[t], ends[t], classes, tables, state.hashes, state.offsets, state.offsets)
         if error != OK:
             if bad == found.used[BAD_LINES] or found.bad_line[bad - 1] != last_row:
                 found.bad_line[bad] = last_row

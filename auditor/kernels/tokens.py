@@ -67,6 +67,8 @@ class ByteClasses(NamedTuple):
     """Shape (3 * 8 * 256,)."""
     after_digit: int
     """The offset in `before` of a digit."""
+    json: bool
+    """Whether they are those of the inside of a JSON string."""
 
 
 def byte_classes(json: bool) -> ByteClasses:
@@ -106,7 +108,11 @@ def byte_classes(json: bool) -> ByteClasses:
     else:
         kinds[:, [_LETTER, _ESCAPE_LETTER], ord("\\")] = SLOW
     return ByteClasses(
-        before=before * (8 * 256), after=after * 256, kinds=kinds.reshape(-1), after_digit=_AFTER_DIGIT * 8 * 256
+        before=before * (8 * 256),
+        after=after * 256,
+        kinds=kinds.reshape(-1),
+        after_digit=_AFTER_DIGIT * 8 * 256,
+        json=json,
     )
 
 
@@ -329,20 +335,23 @@ def joins_digits(buf, mark, at, n, json):
 
 
 @kernel
-def tokenize(buf, i, n, json, classes, tables, hashes, starts, ends, offsets):
+def tokenize(buf, i, n, classes, tables, hashes, starts, ends):
     """Tokens of the text at buf[i:n]; in JSON, of the string whose opening quote is before `i`.
 
     Args:
         buf: uint8 array, of which [i, n) is looked at; in JSON the string must end before `n` to be whole.
-        classes: `byte_classes(json)`.
-        tables: `KernelTables`.
+        classes: `byte_classes(json)`: they say what kind of text it is.
+        tables: `TextTables`.
         hashes: uint64 array to fill; it must hold n - i + 1 entries.
-        starts, ends: int64 arrays to fill with byte offsets if `offsets`.
+        starts, ends: int64 arrays as long as `hashes`, to fill with byte offsets; of another length, they are left.
 
     Returns:
         (end, tokens, error): where the text ends (the closing quote in JSON), how many tokens were written, and OK,
         BAD_UTF8 or BAD_JSON.
     """
+    # from the arguments, and not arguments themselves: numba would compile all this once more for each constant
+    json = classes.json
+    offsets = len(starts) == len(hashes)
     char_hashes = tables.char_hash
     cased = tables.char_hash_cased
     fold = tables.fold

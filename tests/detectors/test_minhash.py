@@ -12,7 +12,7 @@ from datasketch import MinHash
 
 import auditor
 from auditor.config import ScanConfig
-from auditor.detectors.minhash import sketch_table
+from auditor.detectors.minhash import as_datasketch, sketch_table
 from auditor.index import BenchmarkIndex, weigh
 from auditor.types import Benchmark, Item, Verdict
 from tests import made
@@ -84,6 +84,7 @@ def test_the_items_sketches_are_datasketchs() -> None:
         theirs.update_batch(shingles.tolist())
         assert table.signatures[item].tolist() == theirs.hashvalues.tolist()
         assert table.sizes[item] == len(np.unique(shingles))
+        assert as_datasketch(table, item, MINHASH).jaccard(theirs) == 1.0
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])
