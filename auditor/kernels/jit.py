@@ -49,7 +49,9 @@ def _compiled(function: Callable[..., Any], *, inline: bool) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = _FOLDER
     try:
-        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, inline="always" if inline else "never")(function)
+        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, inline="always" if inline else "never")(
+            function
+        )
     finally:
         config.CACHE_DIR = before
     return compiled
