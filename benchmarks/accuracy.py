@@ -1,7 +1,7 @@
 """How exact: what each tool finds of what was planted, and what it says of rows that are clean.
 
     python -m benchmarks.accuracy                  the yardstick's corpora and the clean controls
-    python -m benchmarks.accuracy --development    the corpus that thresholds were fixed on (other benchmarks, seed 3)
+    python -m benchmarks.accuracy --development    a corpus that thresholds were set on (other benchmarks, seed 3)
 
 For each seed a corpus of about 47,000 records is made with `../shared/measure/plant.py`, 1,200 of them planted, 100 of
 each of twelve kinds; `auditor scan` and the peers (see benchmarks/peers.py for their settings) look for the same
