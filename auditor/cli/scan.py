@@ -106,7 +106,7 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
         refuse_existing(options["baseline_out"])
-    with _progress_bar(options["quiet"]) as progress:
+    with _ProgressBar(options["quiet"]) as progress:
         result = run(
             train, list(options["benchmarks"]), config=config, reading=reading, workers=options["workers"],
             engine=options["engine"], out=options["out"], resume=options["resume"], progress=progress,
@@ -202,7 +202,7 @@ def _print(result: ScanResult, out: Path) -> None:
     click.echo(f"Report: {out / 'report.md'}")
 
 
-class _progress_bar:  # noqa: N801
+class _ProgressBar:
     """A progress bar on stderr, if that is a terminal; a context manager that gives the callback for it."""
 
     def __init__(self, quiet: bool) -> None:

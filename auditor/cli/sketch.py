@@ -80,7 +80,7 @@ def key_of(benchmarks: tuple[str, ...], key_file: Path | None) -> SketchKey:
 
 
 def _make(train: tuple[str, ...], options: dict[str, Any]) -> int:
-    from auditor.cli.scan import _progress_bar
+    from auditor.cli.scan import _ProgressBar
     from auditor.errors import InputError
     from auditor.sketch.files import is_sketch
     from auditor.sketch.making import fraction_of, make_sketch, merge_sketches
@@ -99,7 +99,7 @@ def _make(train: tuple[str, ...], options: dict[str, Any]) -> int:
             text_fields=options["text_fields"], schema=options["schema"], format=options["file_format"],
             encoding=options["encoding"],
         )  # fmt: skip
-        with _progress_bar(options["quiet"]) as progress:
+        with _ProgressBar(options["quiet"]) as progress:
             made = make_sketch(
                 train, out, fraction=fraction_of(options["fraction"]), size=options["ngram_size"],
                 key=key_of(options["benchmarks"], options["key_file"]), reading=reading, workers=options["workers"],
@@ -134,10 +134,10 @@ def _one_sketch(train: tuple[str, ...], what: str) -> str:
 
 
 def _verify(train: tuple[str, ...], options: dict[str, Any]) -> int:
-    from auditor.cli.scan import _progress_bar
+    from auditor.cli.scan import _ProgressBar
     from auditor.sketch.making import verify_sketch
 
-    with _progress_bar(options["quiet"]) as progress:
+    with _ProgressBar(options["quiet"]) as progress:
         verified = verify_sketch(
             options["verify"], train, key_of(options["benchmarks"], options["key_file"]), workers=options["workers"],
             progress=progress,
