@@ -42,7 +42,14 @@ class SourceTally:
     records_skipped: int = 0
     bytes_read: int = 0
     digest: str = ""
-    complete: bool = False
+    """Of its bytes; empty until its end was reached."""
+    cut: bool = False
+    """Whether a part of it could not be read."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was read, once the run is over: an end may be known before its last block is added."""
+        return bool(self.digest) and not self.cut
 
 
 @dataclass(slots=True)
@@ -74,7 +81,10 @@ class Tally:
         self._remember([skip])
 
     def _remember(self, skips: Iterable[Skip]) -> None:
-        self.skips += skips
+        for skip in skips:
+            if skip.row is None and skip.source in self.sources:
+                self.sources[skip.source].cut = True
+            self.skips.append(skip)
         if len(self.skips) > 10_000:
             self.skips = list(first_of_each(sorted(self.skips, key=skip_order)))
 

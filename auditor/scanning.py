@@ -199,9 +199,7 @@ class _Run:
             self.tally.skip(skip)
             self._errors.append(skip)
             return
-        tally = self.tally.sources[source.name]
-        tally.digest = digest
-        tally.complete = not any(s.source == source.name and s.row is None for s in self.tally.skips)
+        self.tally.sources[source.name].digest = digest
 
     def _tick(self) -> None:
         if self._progress:
