@@ -7,12 +7,14 @@ user's cache, named by a hash of every source that kernels are made of.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numba.core.config
+from numba.core.caching import FunctionCache
 
 from auditor.cache import cache_directory
 
@@ -29,6 +31,15 @@ def _sources_digest() -> str:
 
 
 _FOLDER = str(cache_directory() / "kernels" / _sources_digest())
+
+
+class _Cache(FunctionCache):
+    """Machine code on disk, where there is room for it."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code for the next run; on a full disk that run compiles again, and this one goes on."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -49,9 +60,8 @@ def _compiled(function: Callable[..., Any], *, inline: bool) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = _FOLDER
     try:
-        compiled = numba.njit(nogil=True, cache=True, boundscheck=False, inline="always" if inline else "never")(
-            function
-        )
+        compiled: Any = numba.njit(nogil=True, boundscheck=False, inline="always" if inline else "never")(function)
+        compiled._cache = _Cache(function)
     finally:
         config.CACHE_DIR = before
     return compiled
