@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import drop_output
+from auditor.cli.judge import judge_of, judge_options, judged, print_judged
 
 if TYPE_CHECKING:
     from auditor.config import ScanConfig
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
               help="Share of records that may be unreadable before the exit code is 3 (incomplete).")  # fmt: skip
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False),
               help="The secret that a sketch was keyed with (see `auditor sketch`).")  # fmt: skip
+@judge_options
 @click.option("--resume", is_flag=True, help="Go on with the interrupted scan in the output directory.")
 @click.option("--full-text", is_flag=True, help="Quote items in full in the report. It leaks the benchmark again.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -95,6 +97,7 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         max_expansion=options["max_expansion"],
     )
     config = _config(options["detectors"], options["settings"])
+    judge = judge_of(options)
     from auditor.sketch.files import is_sketch
 
     if any(is_sketch(path) for path in train):
@@ -102,6 +105,8 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
 
         if options["baseline"] is not None or options["baseline_out"] is not None:
             raise click.UsageError("a sketch has no records to accept findings of: leave --baseline out.")
+        if judge is not None:
+            raise click.UsageError("a sketch has no text to ask a judge about: leave --judge out.")
         return scan_sketches(train, options, config)
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
@@ -112,6 +117,8 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
             engine=options["engine"], out=options["out"], resume=options["resume"], progress=progress,
             command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
+    if judge is not None:
+        result = judged(result, judge, quiet=options["quiet"])
     if baseline is not None:
         result = result.with_baseline(baseline)
     result.write(options["out"], full_text=options["full_text"])
@@ -133,7 +140,7 @@ def exit_code(result: ScanResult, fail_on: str, max_skipped: float) -> int:
     always incomplete."""
     from auditor.results import BENIGN_SKIPS
 
-    if result.summary["interrupted"]:
+    if result.summary["interrupted"] or result.summary.get("judge", {}).get("interrupted"):
         return 3
     at_or_above = {"contaminated": {"contaminated"}, "review": {"contaminated", "review"}, "never": set()}[fail_on]
     if any(finding.verdict in at_or_above and finding.baseline is None for finding in result.findings):
@@ -195,6 +202,8 @@ def _print(result: ScanResult, out: Path) -> None:
         for entry in accepted["stale"]:
             said = truncate(visible(entry.get("about") or entry["reason"]), 100)
             click.echo(f"  stale: {entry['fingerprint']} ({said}): no such finding in this run", err=True)
+    if "judge" in summary:
+        print_judged(summary["judge"])
     for reason, count in summary["records_skipped"].items():
         click.echo(f"  skipped: {count} × {reason}", err=True)
     if summary["interrupted"]:

@@ -13,6 +13,7 @@ from auditor.findings import RULES, file_name
 from auditor.report.accepted import accepted_findings, accepted_line
 from auditor.report.blocks import bullets, count, flat, folded, in_words, listed, names, percent, short, size, table
 from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text, truncate
+from auditor.report.judge import judge_fact, judge_section
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _render(
         *_by_source(summary, findings, rows),
         *_worst_findings(findings, full_text=full_text, limit=max_findings),
         *accepted_findings(summary, everything, rows),
+        *judge_section(summary),
         "## What was read",
         *_coverage(summary, rows),
         "## Method",
@@ -302,6 +304,7 @@ def _one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
         )
         more = f" and {len(pair.numbers) - 12} more" if len(pair.numbers) > 12 else ""
         facts.append(f"**Other numbers**: {changes}{more}")
+    facts += judge_fact(evidence)
     facts.append(f"**Fingerprint**: `{finding.fingerprint}`")
     return "\n".join(
         [
