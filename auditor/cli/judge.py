@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from auditor.config import ScanConfig
     from auditor.judging import Judge
     from auditor.results import ScanResult
 
@@ -53,21 +54,29 @@ def judge_of(options: Mapping[str, Any]) -> Judge | None:
     return Judge(endpoint, Prompt.read(options["judge_prompt"]), budget=options["judge_budget"])
 
 
-def judged(result: ScanResult, judge: Judge, *, quiet: bool) -> ScanResult:
+def judged(result: ScanResult, judge: Judge, options: Mapping[str, Any], config: ScanConfig) -> ScanResult:
     """The result with the judge's answers; as it is where the scan was interrupted, and is to be gone on with."""
     if result.summary["interrupted"]:
         return result
-    from auditor.judging import with_judge
+    from auditor.index_cache import index_of
+    from auditor.judging import with_judge, with_whole_items
 
-    if quiet or not sys.stderr.isatty():
+    review = [match for match in result.matches if match.verdict == "review"]
+    if not review:
         return with_judge(result, judge)
+    # whatever happens while others are waited for, the scan is there
+    result.write(options["out"], full_text=options["full_text"])
+    # found in the cache: the scan has built it
+    texts = with_whole_items(index_of(list(options["benchmarks"]), config), review)
+    if options["quiet"] or not sys.stderr.isatty():
+        return with_judge(result, judge, texts)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("judge", total=None)
-        return with_judge(result, judge, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        return with_judge(result, judge, texts, lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def print_judged(facts: Mapping[str, Any]) -> None:
@@ -77,11 +86,11 @@ def print_judged(facts: Mapping[str, Any]) -> None:
     for reason, number in facts["failed"].items():
         click.echo(f"  judge: no answer for {number:,} × {reason}", err=True)
     if facts["unasked_budget"]:
-        click.echo(f"  judge: {facts['unasked_budget']:,} pairs not asked about: the budget is used up", err=True)
+        click.echo(f"  judge: pairs not asked about: {facts["unasked_budget"]:,}, the budget is used up", err=True)
     if facts["unasked_stopped"]:
         why = "interrupted" if facts["interrupted"] else "given up"
-        click.echo(f"  judge: {facts['unasked_stopped']:,} pairs not asked about: {why}", err=True)
+        click.echo(f"  judge: pairs not asked about: {facts["unasked_stopped"]:,}, {why}", err=True)
     if facts["stopped"]:
         click.echo(f"  judge: given up: {facts['stopped']}", err=True)
     if facts["answers_not_kept"]:
-        click.echo(f"  judge: {facts['answers_not_kept']:,} answers could not be kept for the next run", err=True)
+        click.echo(f"  judge: answers that could not be kept for the next run: {facts["answers_not_kept"]:,}", err=True)

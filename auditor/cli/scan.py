@@ -118,7 +118,7 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
             command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
     if judge is not None:
-        result = judged(result, judge, quiet=options["quiet"])
+        result = judged(result, judge, options, config)
     if baseline is not None:
         result = result.with_baseline(baseline)
     result.write(options["out"], full_text=options["full_text"])

@@ -8,5 +8,15 @@ from auditor.judging.endpoint import JudgeEndpoint
 from auditor.judging.judge import Judge
 from auditor.judging.outcome import JudgeOutcome, PairAnswer, with_judge
 from auditor.judging.prompt import Prompt
+from auditor.judging.texts import with_whole_items
 
-__all__ = ["AnswerCache", "Judge", "JudgeEndpoint", "JudgeOutcome", "PairAnswer", "Prompt", "with_judge"]
+__all__ = [
+    "AnswerCache",
+    "Judge",
+    "JudgeEndpoint",
+    "JudgeOutcome",
+    "PairAnswer",
+    "Prompt",
+    "with_judge",
+    "with_whole_items",
+]
