@@ -86,11 +86,11 @@ def print_judged(facts: Mapping[str, Any]) -> None:
     for reason, number in facts["failed"].items():
         click.echo(f"  judge: no answer for {number:,} × {reason}", err=True)
     if facts["unasked_budget"]:
-        click.echo(f"  judge: pairs not asked about: {facts["unasked_budget"]:,}, the budget is used up", err=True)
+        click.echo(f"  judge: pairs not asked about: {facts['unasked_budget']:,}, the budget is used up", err=True)
     if facts["unasked_stopped"]:
         why = "interrupted" if facts["interrupted"] else "given up"
-        click.echo(f"  judge: pairs not asked about: {facts["unasked_stopped"]:,}, {why}", err=True)
+        click.echo(f"  judge: pairs not asked about: {facts['unasked_stopped']:,}, {why}", err=True)
     if facts["stopped"]:
         click.echo(f"  judge: given up: {facts['stopped']}", err=True)
     if facts["answers_not_kept"]:
-        click.echo(f"  judge: answers that could not be kept for the next run: {facts["answers_not_kept"]:,}", err=True)
+        click.echo(f"  judge: answers that could not be kept for the next run: {facts['answers_not_kept']:,}", err=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def with_whole_items(index: BenchmarkIndex, matches: Iterable[Match]) -> Callable[[Match], tuple[str, str]]:
     """For `Judge.ask`: a match's training excerpt, and its item's question, options and passage.
 
-    Where the index has no such item, as after a change of the benchmark, the item's excerpt stands for it.
+    Where the index has no such item, or several that cannot be told apart, the item's excerpt stands for it.
 
     Args:
         index: of the benchmarks that were looked for.
@@ -35,10 +35,11 @@ def with_whole_items(index: BenchmarkIndex, matches: Iterable[Match]) -> Callabl
     def texts(match: Match) -> tuple[str, str]:
         begin, end = match.item_span
         excerpt = match.item_excerpt.removesuffix("…")
-        for item in found.get((match.benchmark, match.split, match.item_id), ()):
-            if item.question[begin:end].startswith(excerpt):
-                return match.train_excerpt, _shown(item)
-        return match.train_excerpt, match.item_excerpt
+        items = found.get((match.benchmark, match.split, match.item_id), [])
+        if len(items) > 1:
+            # subsets may number their items alike
+            items = [item for item in items if item.question[begin:end].startswith(excerpt)]
+        return match.train_excerpt, _shown(items[0]) if items else match.item_excerpt
 
     return texts
 

@@ -408,6 +408,17 @@ def test_nobody_listens(chat: ChatServer, tmp_path: Path) -> None:
     assert "cannot be reached" in outcome.stopped
 
 
+def test_a_proxy_is_for_other_machines(chat: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving(ChatServer()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        assert judge(chat, tmp_path).ask(pairs(1)).answers == (SAME,)
+        assert proxy.bodies == []
+        judge(chat, tmp_path, url="http://judge.invalid/v1").ask(pairs(1))
+        assert len(proxy.bodies) == 1
+
+
 def test_a_certificate_of_nobody(chat: ChatServer, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl, which makes the certificate, is not installed")
