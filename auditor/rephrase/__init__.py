@@ -1,0 +1,1 @@
+"""The `rephrase` detector: paraphrases, translations and re-implementations of benchmark items."""

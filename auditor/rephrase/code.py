@@ -1,0 +1,103 @@
+"""What a program is for, as words: the part of it that a re-implementation in another language keeps.
+
+A function that was written again, or in another language, shares hardly a line with the original, and an embedding of
+code mostly sees the language. What stays is the purpose: the docstring or comments, the name of the function, and the
+values of its examples.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+_SIGNS: Final = (
+    re.compile(r"^\s*(?:async\s+)?def\s+\w+\s*\(.*\)\s*(?:->.*)?:", re.MULTILINE),
+    re.compile(r"^\s*(?:export\s+)?(?:async\s+)?function\b\s*\w*\s*\(.*\)\s*\{", re.MULTILINE),
+    re.compile(r"^\s*(?:public|private|protected|static|func|fn|pub fn|fun)\b[^\n;]*\([^\n]*\)[^\n;]*\{", re.MULTILINE),
+    re.compile(r"^\s*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,3}\w+\s*\([^;{}]*\)\s*(?:const\s*)?\{", re.MULTILINE),
+    re.compile(r"^\s*(?:const|let|var)\s+\w+\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>", re.MULTILINE),
+)
+_NAME: Final = re.compile(
+    r"(?:\bdef|\bfunction|\bfunc|\bfn|\bfun)\s+(\w+)\s*[(<]"
+    r"|^\s*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,4}(\w+)\s*\([^;{}]*\)\s*(?:const\s*)?\{"
+    r"|\b(?:const|let|var)\s+(\w+)\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>",
+    re.MULTILINE,
+)
+_BLOCK_WORDS: Final = frozenset(
+    {"if", "for", "while", "switch", "catch", "main", "return", "else", "do", "test", "check"}
+)
+_PROSE: Final = re.compile(
+    r'"""(?P<a>.*?)(?:"""|\Z)|\'\'\'(?P<b>.*?)(?:\'\'\'|\Z)|/\*+(?P<c>.*?)(?:\*/|\Z)|(?<![:\w])//(?P<d>[^\n]*)|^\s*\#(?!include|define|!|if|endif|pragma)(?P<e>[^\n]*)',
+    re.DOTALL | re.MULTILINE,
+)
+_FENCE: Final = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_TAG: Final = re.compile(
+    r"^\s*(?:@\w+|:param\b|:return\b|>>>|\.\.\.|Args?:|Returns?:|Examples?:|For example)", re.IGNORECASE
+)
+_CALL: Final = re.compile(r"^\s*\w+\(.*\)\s*(?:➞|=>?|==|->|→|//|$)")
+_LITERALS_ONLY: Final = re.compile(r"^[\s\d\[\](){},.:;'\"+\-*/=<>]*$|^\s*(?:True|False|None|true|false|null)\s*$")
+_CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_VALUE: Final = re.compile(r"-?\d+(?:\.\d+)?|\"[^\"\n]{2,40}\"|'[^'\n]{2,40}'")
+MAX_CODE: Final = 20_000
+"""Characters of a text that are looked at as code."""
+MIN_PURPOSE_WORDS: Final = 4
+"""Words that a purpose has at the least: below, a name alone says too little to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A piece of code, taken apart."""
+
+    purpose: str
+    """Its comments in words, without tags and examples, after the words of its name."""
+    body: str
+    """Its lines without comments."""
+    values: frozenset[str]
+    """Literals of two characters and more: those of its examples above all."""
+    name: str
+    """Words of the first function's name."""
+
+
+@lru_cache(maxsize=4096)
+def program_in(text: str) -> Program | None:
+    """The program in a text, fenced or bare; None where it holds none."""
+    text = text[:MAX_CODE]
+    fenced = _FENCE.findall(text)
+    code = "\n".join(fenced) if fenced else text
+    if not any(sign.search(code) for sign in _SIGNS):
+        return None
+    prose = [next(part for part in found if part is not None) for found in (m.groups() for m in _PROSE.finditer(code))]
+    name = _first_name(code)
+    words = " ".join(_sentences("\n".join(prose)).split())
+    outside = _outside(text) if fenced else ""
+    purpose = f"{name}. {words}".strip(" .") if len(words.split()) >= MIN_PURPOSE_WORDS else f"{name}. {outside}"
+    values = frozenset(v.strip("\"'") for v in _VALUE.findall(code))
+    return Program(purpose, _PROSE.sub("", code), frozenset(v for v in values if len(v) > 1), name)
+
+
+def _sentences(prose: str) -> str:
+    kept = []
+    for line in prose.splitlines():
+        stripped = line.strip().lstrip("*").strip()
+        if stripped and not (_TAG.match(stripped) or _CALL.match(stripped) or _LITERALS_ONLY.match(stripped)):
+            kept.append(stripped)
+    return "\n".join(kept)
+
+
+def _outside(text: str) -> str:
+    return " ".join(_FENCE.sub(" ", text).split())[:300]
+
+
+def _first_name(code: str) -> str:
+    for found in _NAME.finditer(code):
+        name = next(part for part in found.groups() if part)
+        if name.lower() not in _BLOCK_WORDS:
+            return split_name(name)
+    return ""
+
+
+def split_name(name: str) -> str:
+    """The words of an identifier: "hasCloseElements" and "has_close_elements" are "has close elements"."""
+    return " ".join(word.lower() for word in _CAMEL.findall(name))

@@ -1,0 +1,180 @@
+"""Numbers and their units in a text, and whether two texts state the same ones.
+
+An embedding hardly sees that 16 eggs became 18: the same words with other numbers are another problem, and only this
+tells them apart. Numbers are compared by value, however they are written ("a quarter", 1/4, 0.25, 25 %; "an hour",
+60 minutes; "a decade", 10 years).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Form = tuple[str, Fraction]
+"""A value in a base unit, such as ("s", 3600) for an hour; the unit of a bare number is ""."""
+
+MAX_DIGITS: Final = 24
+"""Longer runs of digits are identifiers; they are compared by their first digits."""
+
+_CARDINALS: Final = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split()
+    )
+} | {word: 20 + 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
+_MULTIPLES: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_PARTS: Final = {
+    word: Fraction(1, n)
+    for n, words in {
+        2: "half halves", 3: "third thirds", 4: "quarter quarters fourth fourths", 5: "fifth fifths",
+        6: "sixth sixths", 7: "seventh sevenths", 8: "eighth eighths", 9: "ninth ninths", 10: "tenth tenths",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
+_COUNTS: Final = {
+    word: n
+    for n, words in {
+        1: "single", 2: "twice double doubled doubles both pair couple", 3: "thrice triple tripled triples",
+        4: "quadruple", 12: "dozen dozens", 10: "decade decades",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
+_UNITS: Final[dict[str, Form]] = {
+    word: (base, Fraction(size))
+    for base, size, words in (
+        ("s", 1, "second seconds"), ("s", 60, "minute minutes"), ("s", 3600, "hour hours"),
+        ("d", 1, "day days"), ("d", 7, "week weeks"),
+        ("m", 1, "month months"), ("m", 3, "quarter quarters"), ("m", 12, "year years"), ("m", 120, "decade decades"),
+        ("%", Fraction(1, 100), "% percent"),
+        ("cent", 1, "cent cents"), ("cent", 100, "dollar dollars"),
+        ("in", 1, "inch inches"), ("in", 12, "foot feet"),
+    )
+    for word in words.split()
+}  # fmt: skip
+_ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
+_BETWEEN: Final = frozenset({"of", "a", "an", "more"})
+_WORDS: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:\s?/\s?[1-9]\d*)?|%|[a-z]+")
+_ONE_UNIT: Final = re.compile(
+    r"\b(?:an?|one|per|every|each)\s+(" + "|".join(unit for unit in _UNITS if unit.isalpha()) + r")\b"
+)
+_WEAK: Final = frozenset({Fraction(0), Fraction(1), Fraction(2), Fraction(1, 2)})
+"""Values that words state in passing ("one of them", "both", "half the time"): in words they count for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number of a text."""
+
+    value: Fraction
+    forms: frozenset[Form]
+    """The value, and what it is in the base of the unit that follows."""
+    in_digits: bool
+
+    @property
+    def weak(self) -> bool:
+        """Whether another text may leave it out and still say the same."""
+        return not self.in_digits and self.value in _WEAK
+
+
+@lru_cache(maxsize=4096)
+def quantities(text: str) -> tuple[Quantity, ...]:
+    """The numbers of `text` in order: digits, English number words and fractions, with the unit after each."""
+    words = _WORDS.findall(text.lower())
+    found: list[Quantity] = []
+    place = 0
+    while place < len(words):
+        value, after = _value_at(words, place)
+        if value is not None:
+            found.append(Quantity(value, _forms(value, words, after), words[place][0].isdigit()))
+        place = after
+    return tuple(found)
+
+
+def _value_at(words: Sequence[str], place: int) -> tuple[Fraction | None, int]:
+    """The number that begins at a word, and the place after it."""
+    word = words[place]
+    after = place + 1
+    following = words[after] if after < len(words) else ""
+    if word[0].isdigit():
+        value = _digits(word)
+        return (value * _MULTIPLES[following], after + 1) if following in _MULTIPLES else (value, after)
+    if word in _CARDINALS:
+        value = Fraction(_CARDINALS[word])
+        if value >= 20 and 0 < _CARDINALS.get(following, 0) < 10:
+            value += _CARDINALS[following]
+            after += 1
+        while after < len(words) and words[after] in _MULTIPLES:
+            value *= _MULTIPLES[words[after]]
+            after += 1
+        if after < len(words) and words[after] in _PARTS and words[after] != "half":
+            value *= _PARTS[words[after]]
+            after += 1
+        return value, after
+    if word in _PARTS and (word in _ALWAYS_PARTS or (place > 0 and words[place - 1] == "a")):
+        return _PARTS[word], after
+    if word in _COUNTS:
+        return Fraction(_COUNTS[word]), after
+    return (Fraction(_MULTIPLES[word]), after) if word in _MULTIPLES else (None, after)
+
+
+def _digits(word: str) -> Fraction:
+    number = word.replace(",", "").replace(" ", "")
+    above, _, below = number.partition("/")
+    value = Fraction(above[:MAX_DIGITS].rstrip("."))
+    return value / int(below[:MAX_DIGITS]) if below else value
+
+
+def _forms(value: Fraction, words: Sequence[str], after: int) -> frozenset[Form]:
+    place = after
+    while place < min(after + 3, len(words)) and words[place] in _BETWEEN:
+        place += 1
+    forms = {("", value)}
+    if place < len(words) and words[place] in _UNITS:
+        base, size = _UNITS[words[place]]
+        forms.add((base, value * size))
+    return frozenset(forms)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the numbers of an item stand in another text."""
+
+    stated: int
+    """Different numbers of the item that matter."""
+    missing: int
+    """Those that the other text does not state."""
+    added: int
+    """Numbers of the other text that the item does not state."""
+
+
+def compare_quantities(item: str, other: str) -> Comparison:
+    """Compare the numbers of two texts by value, as sets: what is said twice counts once."""
+    of_item, of_other = quantities(item), quantities(other)
+    in_item, in_other = _stated(item, of_item), _stated(other, of_other)
+    missing = {q.value for q in of_item if not q.weak and not _readings(q.forms) & in_other}
+    added = {q.value for q in of_other if not q.weak and not _readings(q.forms) & in_item}
+    return Comparison(len({q.value for q in of_item if not q.weak}), len(missing), len(added))
+
+
+def _stated(text: str, found: Sequence[Quantity]) -> frozenset[Form]:
+    """All that a text states, "an hour" among it, which holds no number."""
+    ones = {_UNITS[unit] for unit in _ONE_UNIT.findall(text.lower())}
+    return _readings(frozenset(ones).union(*(q.forms for q in found)))
+
+
+def _readings(forms: frozenset[Form]) -> frozenset[Form]:
+    """The forms, and what else says the same: six times as old, a sixth as old; a quarter, 25 %."""
+    more: set[Form] = set(forms)
+    for base, value in forms:
+        if base == "" and value > 1:
+            more.add(("inverse", 1 / value))
+        elif base == "" and 0 < value < 1:
+            more |= {("inverse", value), ("%", value)}
+    return frozenset(more)

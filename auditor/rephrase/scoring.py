@@ -1,0 +1,43 @@
+"""From signals to log odds: how much more likely this evidence is of a rephrase than of a clean text.
+
+Two logistic regressions, one for texts and one for programs, whose coefficients are below. They were fitted by
+`python -m benchmarks.rephrase_fit` on half of the development pairs (see there); cosines enter in units of the model
+that made them, so that the coefficients hold for other models. What is decided with the odds is not here: how many
+rephrases a corpus holds is found out from the corpus (`auditor.rephrase.calibration`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from auditor.rephrase.signals import RephraseSignals
+
+TEXT: Final = {
+    "similarity": 8.2, "gap": 4.0, "missing": -3.5, "added": -4.2, "names_missing": -1.2, "names_added": -1.6,
+    "negation": -1.0, "length": -1.5, "overlap": -4.0, "alignment": 6.0, "information": 1.0,
+}  # fmt: skip
+"""Log odds for each unit of a signal."""
+TEXT_INTERCEPT: Final = -6.0
+PROGRAM: Final = {
+    "purpose": 5.0, "body": -3.0, "whole": 4.5, "gap": 2.0, "values": 2.6, "values_share": 5.9, "overlap": -8.0,
+    "name_share": 1.0, "alignment": 12.0, "information": 1.3,
+}  # fmt: skip
+PROGRAM_INTERCEPT: Final = -12.0
+FOREIGN: Final = {"similarity": 8.2, "gap": 4.0, "missing": -3.5, "added": -4.2, "information": 1.0}
+"""Where the scripts differ: the signals that need no common words."""
+FOREIGN_INTERCEPT: Final = -6.0
+
+
+def log_odds(s: RephraseSignals, *, numbers: bool = True) -> float:
+    """Log likelihood ratio of rephrase against clean text, in nats.
+
+    Args:
+        s: what was measured.
+        numbers: False to leave the numbers out: is it the same but for them?
+    """
+    weights, intercept = (PROGRAM, PROGRAM_INTERCEPT) if s.is_program else (TEXT, TEXT_INTERCEPT)
+    if s.foreign and not s.is_program:
+        weights, intercept = FOREIGN, FOREIGN_INTERCEPT
+    skipped = () if numbers else ("missing", "added")
+    return float(intercept + sum(w * getattr(s, name) for name, w in weights.items() if name not in skipped))

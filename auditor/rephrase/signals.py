@@ -1,0 +1,207 @@
+"""What is measured of a text and the item that it may be a rephrase of: the evidence that an embedding misses."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from rapidfuzz import fuzz
+
+from auditor.rephrase.quantities import compare_quantities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
+_NAME: Final = re.compile(r"(?<![.!?:\n]\s)(?<!^)\b[A-Z][a-zA-Z]+")
+_STOP: Final = frozenset(
+    "a an the of to in for on at by with and or is are was were be been being it its this that these those which what "
+    "who whom whose when where why how do does did have has had will would can could may might must shall should as "
+    "from into about than then there their they he she his her him them i you your we our not no nor if but so such "
+    "each every any all some most more many much also only just per up out over after before between during "
+    "following according using used use".split()
+)
+_NEGATION: Final = re.compile(
+    r"\b(?:not|no|never|none|neither|nor|without|except|cannot|false|incorrect|least|untrue|unless)\b|n't\b",
+    re.IGNORECASE,
+)
+_ENDINGS: Final = tuple(
+    "ational ization fulness ingly edly ation ments ment ness ings ing ies ied ers est ed er es ly s e".split()
+)
+_LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_FOREIGN: Final = re.compile(r"[\u0370-\u1fff\u3040-\ud7af]")
+MAX_INFORMATION: Final = 60.0
+"""Nats beyond which more words say nothing more on which item it is."""
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English ending, in lower case; crude, and the same on both sides."""
+    word = word.lower().removesuffix("'s")
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+@lru_cache(maxsize=8192)
+def content_words(text: str) -> frozenset[str]:
+    """Stems of a text's words that carry meaning."""
+    return frozenset(stem(word) for word in _WORD.findall(text) if word.lower() not in _STOP)
+
+
+@lru_cache(maxsize=8192)
+def _names(text: str) -> frozenset[str]:
+    """Stems of capitalised words inside sentences."""
+    return frozenset(stem(word) for word in _NAME.findall(text) if word.lower() not in _STOP)
+
+
+@lru_cache(maxsize=8192)
+def _is_latin(text: str) -> bool:
+    return len(_LATIN.findall(text)) >= len(_FOREIGN.findall(text))
+
+
+class Rarity:
+    """How much each content word says among the items of a benchmark."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._seen: Counter[str] = Counter()
+        self._texts = 0
+        for text in texts:
+            self._texts += 1
+            self._seen.update(content_words(text))
+
+    def of(self, word: str) -> float:
+        """Nats: -log of the share of items that have the word."""
+        return math.log((self._texts + 1) / (self._seen[word] + 0.5))
+
+    def total(self, words: Iterable[str]) -> float:
+        """Nats of all of `words`."""
+        return sum(self.of(word) for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class RephraseSignals:
+    """What was measured. Cosines are in units of the model: 0 is how like an item is to its nearest sibling in the
+    median, 1 is the same text."""
+
+    similarity: float
+    """Of the record's view and the item's nearest one."""
+    gap: float
+    """What the next item of the benchmark that asks something else falls short of it."""
+    missing: float
+    """Share of the item's numbers that the record does not state."""
+    added: float
+    """1 where the record states a number that the item does not, else 0."""
+    names_missing: float
+    """Share of the item's names that the record lacks."""
+    names_added: float
+    """Share of the record's names that the item lacks."""
+    negation: float
+    """1 where only one of the two denies something."""
+    length: float
+    """Absolute difference of what they say, in log nats."""
+    overlap: float
+    """Weighted share of the record's words that the item has."""
+    alignment: float
+    """rapidfuzz's token set ratio, in [0, 1]."""
+    information: float
+    """Log of the nats that the poorer of the two carries."""
+    foreign: float
+    """1 where the two are written in different scripts: words cannot be compared then."""
+    numbers: int
+    """Different numbers that the item states."""
+    changed: bool
+    """Whether other numbers stand in the place of the item's: it is another problem then."""
+    purpose: float = 0.0
+    """Of programs: cosine of what they are for; and of their lines, and of the whole."""
+    body: float = 0.0
+    whole: float = 0.0
+    values: float = 0.0
+    """Of programs: tens of nats of the literals that both have."""
+    values_share: float = 0.0
+    """The share of the item's."""
+    name_share: float = 0.0
+    """Share of the words of the item's function name."""
+    is_program: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The signals as JSON values, to four decimals."""
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in values}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> RephraseSignals:
+        """The inverse of `to_json`; other keys are ignored. Raises KeyError where one is missing."""
+        return cls(**{f.name: row[f.name] for f in fields(cls)})
+
+
+def numbers_changed(item: str, text: str, missing: int, added: int) -> bool:
+    """Whether `text` says the same with other numbers.
+
+    Where numbers of both sides find no partner, or where the words are the same in order and the numbers among them
+    are not.
+    """
+    if missing and added:
+        return True
+    if fuzz.ratio(item, text) < 100 * NEARLY_VERBATIM:
+        return False
+    return _number_words(item) != _number_words(text)
+
+
+NEARLY_VERBATIM: Final = 0.8
+"""Share of characters in common, in order, from which on a number stands at the same place in both texts."""
+_NUMBER_WORD: Final = re.compile(
+    r"\d[\d,]*(?:\.\d+)?(?:/\d+)?|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
+    r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|"
+    r"thousand|half|third|quarter|twice|thrice|double|triple|quadruple)\b", re.IGNORECASE,
+)  # fmt: skip
+_SAME_WORD: Final = {
+    word: str(n)
+    for n, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+}
+
+
+def _number_words(text: str) -> list[str]:
+    found = (word.lower().replace(",", "") for word in _NUMBER_WORD.findall(text))
+    return [_SAME_WORD.get(word, word.removesuffix(".0").removesuffix(".00")) for word in found]
+
+
+def measure(item: str, question: str, text: str, similarity: float, gap: float, rarity: Rarity) -> RephraseSignals:
+    """Compare a text with a view of an item.
+
+    Args:
+        item: the view of the item that is nearest, such as the question with its options.
+        question: the item's question by itself.
+        text: the view of the record.
+        similarity: cosine of the two, in units of the model (see `RephraseSignals`). gap: see there.
+        rarity: of the item's benchmark.
+    """
+    foreign = _is_latin(item) != _is_latin(text)
+    of_item, of_text = content_words(item), content_words(text)
+    in_item, in_text = rarity.total(of_item), rarity.total(of_text)
+    numbers = compare_quantities(item, text)
+    names_item, names_text = _names(item), _names(text)
+    changed = numbers_changed(question, text, numbers.missing, numbers.added)
+    return RephraseSignals(
+        similarity=similarity,
+        gap=gap,
+        missing=numbers.missing / numbers.stated if numbers.stated else 0.0,
+        added=float(numbers.added > 0),
+        names_missing=len(names_item - of_text) / len(names_item) if names_item and not foreign else 0.0,
+        names_added=len(names_text - of_item) / len(names_text) if names_text and not foreign else 0.0,
+        negation=float(bool(_NEGATION.search(item)) != bool(_NEGATION.search(text))) if not foreign else 0.0,
+        length=abs(math.log((in_item + 5) / (in_text + 5))) if not foreign else 0.0,
+        overlap=rarity.total(of_item & of_text) / in_text if in_text and not foreign else 0.0,
+        alignment=fuzz.token_set_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
+        information=math.log(5 + min(in_item, in_item if foreign else in_text, MAX_INFORMATION)),
+        foreign=float(foreign),
+        numbers=numbers.stated,
+        changed=changed,
+    )

@@ -1,0 +1,194 @@
+"""Views: the texts under which an item and a record are looked at.
+
+Embedded whole, the passage above a question hides the question, and a long record hides all that it holds. So an item
+is also looked at without its passage, with its options and with its answer, and a program by what it is for; a record
+by its fields, its paragraphs and windows of sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from auditor.rephrase.code import program_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditor.sources import TextField
+    from auditor.types import Item
+
+QUESTION, ASK, OPTIONS, ANSWERED, PURPOSE, BODY, WHOLE = range(7)
+"""Kinds of an item's views."""
+
+MAX_VIEW: Final = 1200
+"""Characters of a view: some 256 tokens, all that MiniLM reads."""
+LONG_QUESTION: Final = 60
+"""Words from which on a question is looked for without what stands before its last sentence."""
+WINDOW_WORDS: Final = 70
+"""Words of a window: most questions of benchmarks have fewer, and it still shows one of ten words."""
+MIN_VIEW_WORDS: Final = 3
+"""Words that a view has at the least."""
+
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])[\"')\]]*\s+|(?<=[。！？])|\n+")
+_PARAGRAPH: Final = re.compile(r"\n\s*\n")
+_LABEL: Final = re.compile(
+    r"^[ \t]*(?:\#+[ \t]*)?(?:question|problem|q|instruction|prompt|input|user|human|answer|a|response|reply|"
+    r"output|assistant|solution|explanation|\#{4})[ \t]*(?:\d+[ \t]*)?[:：][ \t]*|^\#{4}[ \t]+",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WORD: Final = re.compile(r"[^\W_]+")
+_NO_SPACES: Final = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """A text that stands for an item."""
+
+    kind: int
+    text: str
+
+
+def item_views(item: Item) -> tuple[ItemView, ...]:
+    """The views of an item, the question itself (or what a program is for) first."""
+    question = item.question.strip()
+    if (program := program_in(question + "\n" + (item.answers[0] if item.answers else ""))) is not None:
+        views = [ItemView(PURPOSE, program.purpose), ItemView(WHOLE, question), ItemView(BODY, program.body)]
+        return tuple(_shortened(v) for v in views if v.text.strip())
+    views = [ItemView(QUESTION, question)]
+    if (ask := last_part(question)) != question:
+        views.append(ItemView(ASK, ask))
+    if item.choices:
+        views.append(ItemView(OPTIONS, ask + "\n" + "\n".join(item.choices)))
+    if item.answers and item.choices:
+        views.append(ItemView(ANSWERED, f"{ask} {item.answers[0]}"))
+    return tuple(_shortened(v) for v in views if v.text.strip())
+
+
+def _shortened(view: ItemView) -> ItemView:
+    return ItemView(view.kind, view.text[:MAX_VIEW].strip())
+
+
+def last_part(question: str) -> str:
+    """A long question without its passage: the last paragraph if that asks it by itself, else the last sentence."""
+    if word_count(question) < LONG_QUESTION:
+        return question
+    for pattern in (_PARAGRAPH, re.compile(r"\n")):
+        last = pattern.split(question.rstrip())[-1].strip()
+        if last != question and MIN_VIEW_WORDS < word_count(last) < LONG_QUESTION:
+            return last
+    sentences = [s for s in _SENTENCE_END.split(question) if s and s.strip()]
+    last = sentences[-1].strip() if sentences else question
+    return last if word_count(last) > MIN_VIEW_WORDS else question
+
+
+def word_count(text: str) -> int:
+    """Words of a text; two characters of a script without spaces count as one."""
+    return len(_WORD.findall(text)) + len(_NO_SPACES.findall(text)) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """A part of a record."""
+
+    field: int
+    """Which of the record's texts it is of."""
+    begin: int
+    end: int
+    """Character offsets in that text."""
+    text: str
+
+
+def record_views(fields: Sequence[TextField]) -> list[RecordView]:
+    """The views of a record: each field, its parts and windows, and an instruction together with its input."""
+    views: list[RecordView] = []
+    for number, field in enumerate(fields):
+        views += _of_text(number, field.text)
+    for number, (field, after) in enumerate(pairwise(fields)):
+        short = word_count(field.text[:MAX_VIEW]) < WINDOW_WORDS
+        if field.role == after.role == "user" and short and after.text.strip() and "[" not in after.name:
+            joined = f"{field.text.strip()}\n{after.text.strip()}"[:MAX_VIEW]
+            views.append(RecordView(number, 0, len(field.text), joined))
+    return views
+
+
+def _of_text(number: int, text: str) -> Iterator[RecordView]:
+    if word_count(text[:4000]) < MIN_VIEW_WORDS:
+        return
+    whole = _view(number, text, 0, len(text))
+    if program_in(text) is not None:
+        if whole is not None:
+            yield whole
+        return
+    spans = [(0, len(text))]
+    spans += [span for span in _labelled(text) if span not in spans]
+    words = word_count(text)
+    if words > WINDOW_WORDS:
+        spans += [span for span in _windows(text) if span not in spans]
+    seen: set[str] = set()
+    for begin, end in spans:
+        view = _view(number, text, begin, end)
+        if view is not None and view.text not in seen:
+            seen.add(view.text)
+            yield view
+
+
+def _view(number: int, text: str, begin: int, end: int) -> RecordView | None:
+    part = text[begin:end]
+    lead = len(part) - len(part.lstrip())
+    stripped = part.strip()
+    if word_count(stripped[:400]) < MIN_VIEW_WORDS:
+        return None
+    begin += lead
+    return RecordView(number, begin, begin + len(stripped), stripped[:MAX_VIEW])
+
+
+def _labelled(text: str) -> Iterator[tuple[int, int]]:
+    """Parts that labels such as "Question:" and "Answer:" set off."""
+    labels = list(_LABEL.finditer(text))
+    ends = [found.start() for found in labels[1:]] + [len(text)]
+    if labels and labels[0].start() > 0:
+        yield 0, labels[0].start()
+    for found, end in zip(labels, ends, strict=True):
+        if end > found.end():
+            yield found.end(), end
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    """Runs of sentences of about `WINDOW_WORDS` words, each beginning half a window after the one before."""
+    bounds = [0]
+    for found in _SENTENCE_END.finditer(text):
+        if found.end() > bounds[-1]:
+            bounds.append(found.end())
+    if bounds[-1] < len(text):
+        bounds.append(len(text))
+    sizes = [word_count(text[a:b]) for a, b in pairwise(bounds)]
+    first = 0
+    while first < len(sizes):
+        last, words = first, 0
+        while last < len(sizes) and (last == first or words + sizes[last] <= WINDOW_WORDS):
+            words += sizes[last]
+            last += 1
+        yield from _cut(bounds[first], bounds[last], words)
+        if last >= len(sizes):
+            return
+        passed = 0
+        step = first
+        while step < last and (step == first or passed + sizes[step] <= WINDOW_WORDS // 2):
+            passed += sizes[step]
+            step += 1
+        first = step
+
+
+def _cut(begin: int, end: int, words: int) -> Iterator[tuple[int, int]]:
+    """A window, or pieces of one that is a single endless sentence."""
+    if words <= 2 * WINDOW_WORDS:
+        yield begin, end
+        return
+    size = max(1, (end - begin) * WINDOW_WORDS // words)
+    for start in range(begin, end, max(1, size // 2)):
+        yield start, min(end, start + size)
+        if start + size >= end:
+            return
