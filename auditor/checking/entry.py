@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.scores.known import benchmark_key, facts_of
 from auditor.scores.values import clean_name, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_SCORES = 2000
 """Scores of one entry that are read; the largest board that is known has 112 tasks, an MMTEB run about 600."""

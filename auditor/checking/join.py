@@ -49,11 +49,11 @@ def joined_findings(entry: Entry, evidence: Mapping[str, Evidence]) -> list[Find
         results.append(
             finding(
                 entry, "check/outlier-on-contaminated-benchmark",
-                f"{about['benchmark']} {about['score']:.1f} where {about['expected']:.1f} was expected, and {items} of its "
-                "items are in the training data",
-                f"The score of {entry.model} on {about['benchmark']} is {about['excess']:.1f} points above expectation, "
-                f"and {items} items of {name} are in the training sets that the entry names. Each alone has innocent "
-                "explanations; that both befall the same benchmark is far less likely without a connection.",
+                f"{about['benchmark']} {about['score']:.1f} where {about['expected']:.1f} was expected, and {items} of "
+                "its items are in the training data",
+                f"The score of {entry.model} on {about['benchmark']} is {about['excess']:.1f} points above "
+                f"expectation, and {items} items of {name} are in the training sets that the entry names. Each "
+                "alone has innocent explanations; that both befall one benchmark is far less likely without a connection.",
                 key=str(about.get("key", "")), identity=(same_benchmark(name),), verdict="strong",
                 evidence={"benchmark": about["benchmark"], "items": items, "excess": about["excess"],
                           "score_rule": score.rule_id},
@@ -72,8 +72,8 @@ def together(entry: Entry, evidence: Mapping[str, Evidence]) -> list[str]:
         if key in by_key:
             count = by_key[key][1]
             said.append(
-                f"{name}: the score is {score.evidence['excess']:.1f} points above expectation, and {count} of its items "
-                "are in the training data. The two support each other."
+                f"{name}: the score is {score.evidence['excess']:.1f} points above expectation, and {count} of its "
+                "items are in the training data. The two support each other."
             )
         else:
             said.append(f"{name}: the score is above expectation. {_without_items(entry, evidence, key, partly)}")

@@ -1,4 +1,4 @@
-"""Where a training set that an entry names may be read from: inside the root, or behind a prefix that the policy lists."""
+"""Where a training set that an entry names may be read from: inside the root, or behind a prefix of the policy's."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class ScoreRules:
     strong_q: float = 0.01
     strong_z: float = 4.0
     min_excess: float = 3.0
-    entry_p: float = 0.005
+    entry_p: float = 0.01
     sizes_from_names: bool = True
 
     @property

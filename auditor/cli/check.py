@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("entries", nargs=-1, metavar="ENTRY...")
 @click.option("--board", type=click.Path(path_type=Path), metavar="TABLE",
-              help="The leaderboard that scores are judged against; any table that `auditor scores` reads.")  # fmt: skip
+              help="The leaderboard that scores are judged against; what `auditor scores` reads.")  # fmt: skip
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN",
               help="Say which column of the board is what: model, params_b, a benchmark.")  # fmt: skip
 @click.option("--policy", type=click.Path(path_type=Path), metavar="FILE",

@@ -77,7 +77,7 @@ def _unusable(entry: Entry) -> list[Finding]:
         found.append(
             finding(
                 entry, "consistency/mixed-scale", f"{len(small)} of its scores seem to be shares and the others points",
-                f"Read as points, as the larger scores are: {names}. If these are shares, they were judged far too low.",
+                f"Read as points, as the larger scores are: {names}. If these are shares, they were judged too low.",
                 key=small[0].key, evidence={"benchmarks": [c.name for c in small]},
             )
         )  # fmt: skip
@@ -102,8 +102,8 @@ def _contradicting(entry: Entry, policy: Policy) -> list[Finding]:
             finding(
                 entry, "consistency/contradicting-scores",
                 f"{claim.name} is {known:.1f} in one place and {points:.1f} in another",
-                f"The entry reports {known:.2f} on {claim.name} (`{other.key}`) and {points:.2f} (`{claim.key}`), with no "
-                "other set-up named. The first was judged.",
+                f"The entry reports {known:.2f} on {claim.name} (`{other.key}`) and {points:.2f} (`{claim.key}`), and "
+                "names no other set-up. The first was judged.",
                 key=claim.key, identity=(claim.name,),
                 evidence={"benchmark": claim.name, "scores": [number(known, 2), number(points, 2)],
                           "keys": [other.key, claim.key]},
@@ -165,8 +165,8 @@ def _items(entry: Entry, policy: Policy) -> list[Finding]:
         found.append(
             finding(
                 entry, "consistency/item-count", f"{claim.name} was scored on {claim.items:,} items{of or fits}",
-                f"The score on {claim.name} is over {claim.items:,} items{of}{fits}. A score over a part of a benchmark "
-                "is not comparable with the board's.",
+                f"The score on {claim.name} is over {claim.items:,} items{of}{fits}. A score over a part of a "
+                "benchmark is not comparable with the board's.",
                 key=claim.key, identity=(claim.name,),
                 evidence={"benchmark": claim.name, "items": claim.items, "items_of": claim.items_of,
                           "known": sorted(known)},
@@ -188,7 +188,8 @@ def _set_up(entry: Entry, board: ScoreTable | None, policy: Policy) -> list[Find
             asked = " or ".join(str(s) for s in sorted(allowed))
             found.append(
                 finding(
-                    entry, "consistency/shots", f"{claim.name} was got with {claim.shots} shots, the {who}'s with {asked}",
+                    entry, "consistency/shots",
+                    f"{claim.name} was got with {claim.shots} shots, the {who}'s with {asked}",
                     f"The score on {claim.name} was got with {claim.shots} shots; the {who}'s are got with {asked}.",
                     key=claim.key, identity=(claim.name,),
                     evidence={"benchmark": claim.name, "shots": claim.shots, "expected": sorted(allowed)},
@@ -272,8 +273,8 @@ def _size_on_board(entry: Entry, board: ScoreTable, tolerance: float) -> list[Fi
                 finding(
                     entry, "consistency/size-differs-from-architecture",
                     f"no {entry.architecture} on the board has near {entry.params_b:g} billion parameters",
-                    f"The {len(of_kind):,} models of the architecture {entry.architecture} on the board have {low:g} to "
-                    f"{high:g} billion parameters; the entry gives {entry.params_b:g}.",
+                    f"The {len(of_kind):,} models of the architecture {entry.architecture} on the board have {low:g} "
+                    f"to {high:g} billion parameters; the entry gives {entry.params_b:g}.",
                     key="params_b", evidence={"params_b": entry.params_b, "architecture": entry.architecture,
                                               "low_b": number(low), "high_b": number(high), "rows": len(of_kind)},
                 )
@@ -300,7 +301,7 @@ def _board_row(entry: Entry, board: ScoreTable | None, policy: Policy) -> list[F
                 finding(
                     entry, "consistency/differs-from-board",
                     f"{facts.name} is {points:.1f} here and {nearest:.1f} on the board",
-                    f"The board lists {entry.model} with {nearest:.2f} on {facts.name}; the entry reports {points:.2f}.",
+                    f"The board lists {entry.model} with {nearest:.2f} on {facts.name}; the entry says {points:.2f}.",
                     key=claim.key, identity=(facts.name,),
                     evidence={"benchmark": facts.name, "score": number(points, 2), "board": number(nearest, 2)},
                 )

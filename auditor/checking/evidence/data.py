@@ -93,8 +93,8 @@ def check_data(entry: Entry, index: BenchmarkIndex | None, policy: Policy, root:
         return DataEvidence(Evidence("data", says, asked=False, facts={"named": 0, "scanned": 0}))
     if index is None:
         says = f"It names {_sets(count)}; none was scanned, as no benchmark to look for was given (-b NAME=PATH)."
-        facts = {"named": count, "scanned": 0}
-        return DataEvidence(Evidence("data", says, tuple(declared), asked=bool(declared), facts=facts))
+        nothing = {"named": count, "scanned": 0}
+        return DataEvidence(Evidence("data", says, tuple(declared), asked=bool(declared), facts=nothing))
     scan = _scan_all(entry, index, policy, root)
     if policy.data.unreadable == "note":
         scan.findings = [replace(f, severity="note") if f.rule_id.startswith("check/training-set") else f
@@ -102,7 +102,7 @@ def check_data(entry: Entry, index: BenchmarkIndex | None, policy: Policy, root:
     contaminated = {b: n["contaminated_items"] for b, n in scan.benchmarks.items() if n["contaminated_items"]}
     scanned = sum(s["status"] == "scanned" for s in scan.sets)
     partly = sum(s["status"] == "partly_scanned" for s in scan.sets)
-    facts = {
+    facts: dict[str, Any] = {
         "named": count, "scanned": scanned, "partly_scanned": partly, "not_scanned": count - scanned - partly,
         "benchmarks": scan.benchmarks, "sets": scan.sets[:SHOWN_SETS],
     }  # fmt: skip
@@ -210,7 +210,7 @@ def _scan_one(
         evidence = {**item.evidence, "source": source}
         renamed = replace(item, subject=source, message=item.message.replace(item.subject, source), evidence=evidence)
         found.findings.append(of_entry(renamed, entry, training_set.key))
-    unread = {r: n for r, n in summary["records_skipped"].items()}
+    unread = dict(summary["records_skipped"])
     facts = {"records_read": summary["records_read"], "bytes_read": summary["bytes_read"], "skipped": unread}
     if summary["complete"]:
         _tell(found, training_set, place, "scanned", **facts)
@@ -284,8 +284,8 @@ def _declared_benchmarks(entry: Entry) -> list[Finding]:
                 finding(
                     entry, "check/declared-training-on-benchmark",
                     f"names {training_set.name[:120]} as a training set and reports a score on {claim.name}",
-                    f"{training_set.name[:500]} is among its training sets, and it reports {claim.text} on {claim.name}. "
-                    "Whether the training split or the test split was used, it does not say.",
+                    f"{training_set.name[:500]} is among its training sets, and it reports {claim.text} on "
+                    f"{claim.name}. Whether the training split or the test split was used, it does not say.",
                     key=training_set.key, identity=(claim.name,), evidence={"set": training_set.name[:500],
                                                                            "benchmark": claim.name},
                 )

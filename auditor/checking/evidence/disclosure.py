@@ -78,7 +78,8 @@ def _says_of_score(claim: ScoreClaim, name: str) -> bool:
 def _missing_of_scores(entry: Entry, name: str, silent: list[ScoreClaim]) -> Finding:
     names = ", ".join(c.name for c in silent[:10]) + (f" and {len(silent) - 10} more" if len(silent) > 10 else "")
     return finding(
-        entry, "disclosure/missing", f"does not say {IN_WORDS[name]} of {len(silent)} of its {len(entry.scores)} scores",
+        entry, "disclosure/missing",
+        f"does not say {IN_WORDS[name]} of {len(silent)} of its {len(entry.scores)} scores",
         f"The policy asks for {IN_WORDS[name]} of each score (`{name}`), and the entry does not say it of: {names}.",
         key=silent[0].key, identity=(name,), evidence={"field": name, "scores": [c.name for c in silent[:100]]},
     )  # fmt: skip

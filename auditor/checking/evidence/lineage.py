@@ -45,7 +45,8 @@ def check_lineage(entry: Entry, board: ScoreTable | None, policy: Policy, listed
     if unknown and policy.lineage.note_unknown:
         findings.append(
             finding(
-                entry, "lineage/unknown-base", f"{len(unknown)} of its base models are not known here",
+                entry, "lineage/unknown-base",
+                f"not known here: {len(unknown)} of its {len(entry.base_models)} base models",
                 f"Neither the board nor the list of flagged models has {', '.join(unknown[:10])}: nothing is known of "
                 "what that model was trained on or descends from.",
                 key="base_model" if "base_model" in entry.lines else "merged_from", verdict="none",

@@ -1,4 +1,4 @@
-"""Scores: each against what the board leads to expect of such a model, the entry left out of the fit it is judged by."""
+"""Scores: each against what the board leads to expect, the entry left out of the fit that it is judged by."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ def check_scores(entry: Entry, board: ScoreTable | None, policy: Policy, flagged
     audit, columns = judge(entry, board, policy, flagged)
     others = _not_on_board(entry, board)
     if audit is None:
-        missing = (f"none of its {len(entry.scores)} scores is on a benchmark of the board that is judged",)
-        return Evidence("scores", f"Nothing could be judged: {missing[0]}.", missing=missing)
+        why = f"none of its {len(entry.scores)} scores is on a benchmark of the board that is judged"
+        return Evidence("scores", f"Nothing could be judged: {why}.", missing=(why,))
     rows = [_row(audit, k, columns[found.column]) for k, found in enumerate(audit.benchmarks)]
     missing = [f"{row['benchmark']}: {row['reason']}" for row in rows if row["verdict"] == "not_judged"
                and not row["reason"].startswith("at chance")]  # fmt: skip
@@ -212,9 +212,9 @@ def _unusual(entry: Entry, audit: ScoresAudit, columns: Mapping[int, ScoreClaim]
                 entry, "check/unusual-for-one-entry",
                 f"{found.name} {100 * score:.1f} where {100 * judged.expected[i]:.1f} was expected",
                 f"{entry.model} scores {100 * score:.1f} on {found.name}, {judged.excess[i]:.1f} points above "
-                f"expectation (95 % interval {100 * judged.low[i]:.1f} to {100 * judged.high[i]:.1f}). Among all models "
-                f"of the board that is no outlier (q = {judged.q[i]:.2g}); of one entry with {len(tested)} scores it is "
-                f"expected once in {1 / max(p, 1e-6):,.0f}.",
+                f"expectation (95 % interval {100 * judged.low[i]:.1f} to {100 * judged.high[i]:.1f}). Among all "
+                f"models of the board that is no outlier (q = {judged.q[i]:.2g}); of one entry with {len(tested)} "
+                f"scores it is expected once in {1 / max(p, 1e-6):,.0f}.",
                 key=columns[found.column].key, identity=(found.name,),
                 evidence={
                     "benchmark": found.name, "score": number(100 * score, 2),
