@@ -206,8 +206,11 @@ def _read_all(paths: Sequence[str | os.PathLike[str]], root: Path) -> list[Entry
             read.append(read_entry(path, root))
         except InputError as error:
             errors.append(str(error))
+    if len(errors) > 1:
+        # a dash first: a file may be named like a workflow command, which counts at the start of a line
+        raise InputError("\n- ".join([f"{len(errors)} entries cannot be read:", *errors]))
     if errors:
-        raise InputError("\n".join(errors))
+        raise InputError(errors[0])
     return read
 
 

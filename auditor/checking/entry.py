@@ -99,6 +99,8 @@ class Entry:
     """What it says, by our names of the fields; for the check of what is disclosed."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Dotted path of a field to its 1-based line."""
+    unknown_keys: tuple[str, ...] = ()
+    """Keys that mean nothing in an entry: misspelled, or of another tool."""
     unread: tuple[str, ...] = ()
     """What of it could not be read, in words: with any of it the check is incomplete."""
 

@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
         "warning",
         "a training set that it names was not scanned",
         "Large and private training sets are usual.",
-        "Ask for the set, or for a sketch of it (`auditor sketch`), which shows no text.",
+        "Ask for the set, or for a sketch of it (`auditor sketch`), which shows no text and is judged by `auditor scan`.",
     ),
     "check/training-set-refused": Rule(
         "warning",
@@ -68,6 +68,12 @@ RULES: dict[str, Rule] = {
         "a benchmark that the policy asks for has no score",
         "The benchmark may not fit the model's language or task.",
         "Ask for the score, or for the reason that there is none.",
+    ),
+    "consistency/unknown-key": Rule(
+        "note",
+        "it has a key that means nothing in an entry",
+        "Other tools have keys of their own.",
+        "Look whether it is a misspelled key, whose content was then not read.",
     ),
     "consistency/contradicting-scores": Rule(
         "warning",

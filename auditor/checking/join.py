@@ -53,7 +53,7 @@ def joined_findings(entry: Entry, evidence: Mapping[str, Evidence]) -> list[Find
                 "its items are in the training data",
                 f"The score of {entry.model} on {about['benchmark']} is {about['excess']:.1f} points above "
                 f"expectation, and {items} items of {name} are in the training sets that the entry names. Each "
-                "alone has innocent explanations; that both befall one benchmark is far less likely without a connection.",
+                "alone has innocent explanations; that both befall one benchmark by chance is far less likely.",
                 key=str(about.get("key", "")), identity=(same_benchmark(name),), verdict="strong",
                 evidence={"benchmark": about["benchmark"], "items": items, "excess": about["excess"],
                           "score_rule": score.rule_id},

@@ -40,7 +40,8 @@ def place_of(training_set: TrainingSet, entry: Entry, root: Path, allowed_urls: 
     if len(name) > MAX_NAME or any(ord(c) < 32 or ord(c) == 127 for c in name):
         return Place(problem="its name holds control characters or is too long", refused=True)
     if training_set.kind == "id":
-        return _of_id(name, allowed_urls)
+        beside = _of_path(name, Path(entry.path), root)
+        return beside if beside.location else _of_id(name, allowed_urls)
     if training_set.kind == "url":
         return _of_url(name, allowed_urls)
     return _of_path(name, Path(entry.path), root)
@@ -88,6 +89,8 @@ def _of_path(name: str, entry: Path, root: Path) -> Place:
     if not target.is_relative_to(base):
         return Place(shown=name, problem="it lies outside of the root, by `..` or a symbolic link", refused=True)
     shown = target.relative_to(base).as_posix()
+    if ".git" in target.relative_to(base).parts:
+        return Place(shown=shown, problem="it lies in the checkout's own .git, which holds credentials", refused=True)
     if not target.exists():
         return Place(shown=shown, problem="there is no such file or folder")
     if not (target.is_file() or target.is_dir()):

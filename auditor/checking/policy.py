@@ -106,7 +106,7 @@ class BlockRules:
 class ReviewRules:
     """`[review]`."""
 
-    rules: tuple[str, ...] = ("score/*",)
+    rules: tuple[str, ...] = ("score/outlier",)
 
 
 @dataclass(frozen=True, slots=True)

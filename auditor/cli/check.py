@@ -82,13 +82,7 @@ def check(entries: tuple[str, ...], **options: Any) -> int:
 
 def exit_code(result: CheckResult, fail_on: str) -> int:
     """0, 1 or 3: a verdict at or above `fail_on` is certain whatever could not be checked, so it goes first."""
-    failing = {"block": {"block"}, "review": {"block", "review"}, "never": set()}[fail_on]
-    # an entry that is for review only because not all of it could be checked is incomplete rather than found wanting
-    found = any(
-        e.verdict in failing and (e.verdict == "block" or any(f.evidence["effect"] == "review" for f in e.findings))
-        for e in result.entries
-    )
-    if found:
+    if result.verdict in {"block": {"block"}, "review": {"block", "review"}, "never": set()}[fail_on]:
         return 1
     return 0 if result.complete else 3
 

@@ -21,8 +21,8 @@ TREES = (
 )  # fmt: skip
 BIRDS = (
     "Wren", "Finch", "Heron", "Plover", "Siskin", "Dunlin", "Linnet", "Snipe", "Avocet", "Knot", "Brambling", "Redwing",
-    "Fieldfare", "Nuthatch", "Goldcrest", "Firecrest", "Whinchat", "Stonechat", "Wheatear", "Pipit", "Wagtail", "Shrike",
-    "Twite", "Redpoll", "Crossbill", "Bunting", "Dipper", "Kestrel", "Merlin", "Hobby",
+    "Nuthatch", "Goldcrest", "Firecrest", "Whinchat", "Stonechat", "Wheatear", "Pipit", "Wagtail", "Shrike",
+    "Twite", "Redpoll", "Crossbill", "Bunting", "Dipper", "Reedling", "Kestrel", "Merlin", "Hobby",
 )  # fmt: skip
 BENCHMARKS = {"Orchard": (1.3, -0.9), "Lantern": (1.1, -0.4), "Harbour": (0.9, 0.1)}
 """Name to slope and height of its score over a model's ability, on the logit scale."""

@@ -38,6 +38,7 @@ def check_consistency(entry: Entry, board: ScoreTable | None, policy: Policy) ->
         *_set_up(entry, board, policy),
         *_size(entry, board, policy),
         *_board_row(entry, board, policy),
+        *_unknown_keys(entry),
     ]
     says = (
         f"{len(findings)} {'thing does' if len(findings) == 1 else 'things do'} not fit: "
@@ -49,6 +50,17 @@ def check_consistency(entry: Entry, board: ScoreTable | None, policy: Policy) ->
         if f.rule_id in ("consistency/score-not-a-number", "consistency/score-out-of-range")
     )  # fmt: skip
     return Evidence("consistency", says, tuple(findings), missing)
+
+
+def _unknown_keys(entry: Entry) -> list[Finding]:
+    return [
+        finding(
+            entry, "consistency/unknown-key", f"the key {key!r} means nothing in an entry",
+            f"The key {key!r} is none that an entry has, and what stands under it was not read.",
+            key=key, identity=(key,), verdict="none", evidence={"unknown": key},
+        )
+        for key in entry.unknown_keys[:20]
+    ]  # fmt: skip
 
 
 def _unusable(entry: Entry) -> list[Finding]:

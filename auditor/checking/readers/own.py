@@ -70,7 +70,7 @@ def own_entry(document: Document, shown: str, digest: str) -> Entry:
         if present:
             keys[name] = present[0]
     known_keys = {k for names in ALIASES.values() for k in names} | set(PLAIN)
-    unread = [f"the key {words(k, 80)!r} is none that an entry has" for k in raw if k not in known_keys]
+    unread: list[str] = []
 
     def get(name: str) -> Any:
         return raw.get(keys.get(name, name))
@@ -101,6 +101,7 @@ def own_entry(document: Document, shown: str, digest: str) -> Entry:
         more_training_sets=left,
         fields={name: get(name) for name in (*ALIASES, *PLAIN) if keys.get(name, name) in raw},
         lines=document.lines | {name: document.lines[key] for name, key in keys.items() if key in document.lines},
+        unknown_keys=tuple(str(k)[:80] for k in raw if k not in known_keys),
         unread=(*unread, *more),
     )
 
