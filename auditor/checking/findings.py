@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
         "warning",
         "a training set that it names was not scanned",
         "Large and private training sets are usual.",
-        "Ask for the set, or for a sketch of it (`auditor sketch`), which shows no text and is judged by `auditor scan`.",
+        "Ask for the set, or for a sketch of it (`auditor sketch`), which shows no text, for `auditor scan`.",
     ),
     "check/training-set-refused": Rule(
         "warning",

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from auditor.sources.remote import without_credentials
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,6 +55,8 @@ def _of_id(name: str, allowed_urls: Sequence[str]) -> Place:
 
 
 def _of_url(url: str, allowed_urls: Sequence[str]) -> Place:
+    from auditor.sources.remote import without_credentials
+
     shown = without_credentials(url)
     try:
         parts = urlsplit(url)

@@ -250,8 +250,8 @@ def _check(policy: Policy, source: str) -> None:
     """Ranges. Raises InputError naming the setting."""
     scores, data, consistency = policy.scores, policy.data, policy.consistency
     good = {
-        "scores.review_q": 0 <= scores.review_q <= 1,
-        "scores.strong_q": 0 <= scores.strong_q <= scores.review_q,
+        "scores.review_q": 0 < scores.review_q <= 1,
+        "scores.strong_q": 0 < scores.strong_q <= scores.review_q,
         "scores.min_excess": 0 <= scores.min_excess <= 100,
         "scores.strong_z": scores.strong_z >= 0,
         "scores.entry_p": 0 <= scores.entry_p <= 1,

@@ -148,10 +148,10 @@ def _scan_all(entry: Entry, index: BenchmarkIndex, policy: Policy, root: Path) -
             _not_scanned(found, entry, training_set, place, limit)
             continue
         _scan_one(found, entry, training_set, place, index, config, budget)
+    _fold_refused(found, entry)
     over += entry.more_training_sets
     if over:
         _too_many(found, entry, over, rules.max_sets)
-    _fold_refused(found, entry)
     return found
 
 

@@ -49,7 +49,7 @@ def check_lineage(entry: Entry, board: ScoreTable | None, policy: Policy, listed
                 f"not known here: {len(unknown)} of its {len(entry.base_models)} base models",
                 f"Neither the board nor the list of flagged models has {', '.join(unknown[:10])}: nothing is known of "
                 "what that model was trained on or descends from.",
-                key="base_model" if "base_model" in entry.lines else "merged_from", verdict="none",
+                key=_key(entry), verdict="none",
                 identity=tuple(sorted(unknown)), evidence={"base_models": unknown},
             )
         )  # fmt: skip
@@ -86,6 +86,11 @@ def _without_scores(entry: Entry, board: ScoreTable, policy: Policy) -> ScoreTab
     return append_entries(board, empty)
 
 
+def _key(entry: Entry) -> str:
+    """The field that names what it was made from."""
+    return "merged_from" if "merged_from" in entry.lines and "base_model" not in entry.lines else "base_model"
+
+
 def _descent(entry: Entry, found: Descent) -> Finding:
     flagged = found.flagged
     how = (
@@ -97,7 +102,7 @@ def _descent(entry: Entry, found: Descent) -> Finding:
         f"{entry.model} descends from {flagged.model} ({how}), which is flagged by {flagged.source}"
         + (f": {flagged.reason}." if flagged.reason else ".")
         + " The question about that model is inherited; this says nothing of the entry's own training.",
-        key="base_model" if found.kind == "base_model" else "scores", identity=(flagged.model,),
+        key=_key(entry) if found.kind == "base_model" else "scores", identity=(flagged.model,),
         evidence={"flagged": flagged.model, "path": list(found.path), "kind": found.kind, "list": flagged.source},
     )  # fmt: skip
 
