@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +11,14 @@ import pytest
 
 from auditor.checking.findings import RULES
 from auditor.checking.policy import Policy, default_text, parse_policy, read_policy
+from auditor.checking.readers import read_entry
+from auditor.checking.readers.own import ALIASES, PLAIN
+from auditor.checking.yaml_lines import read_yaml
 from auditor.errors import InputError
 from auditor.findings import RULES as DATA_RULES
 from auditor.types import Finding
+
+from .board import entry
 
 
 def read(folder: Path, text: str) -> Policy:
@@ -129,3 +135,21 @@ def test_rules_are_named_by_kind_and_not_twice() -> None:
         assert rule.severity in ("error", "warning", "note")
         assert rule.innocent.endswith(".")
         assert rule.ask.endswith(".")
+
+
+def test_the_documentation_lists_every_rule_as_it_is() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `([\w/-]+)` \| (\w+ \| .+?) \|$", text, flags=re.MULTILINE))
+    assert said == {name: f"{rule.severity} | {rule.summary}" for name, rule in RULES.items()}
+
+
+def test_the_documented_entry_is_read_whole(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(.+?)```", text, flags=re.DOTALL)
+    assert example
+    found = read_entry(entry(tmp_path, example[1]), tmp_path)
+    assert (found.unread, found.unknown_keys) == ((), ())
+    assert (found.scores[0].items, found.tokens_t, found.flops) == (14042, 2.0, 30.0)
+    assert [s.kind for s in found.training_sets] == ["path", "url", "id"]
+    keys = {k for names in ALIASES.values() for k in names} | set(PLAIN)
+    assert set(read_yaml(example[1], "docs").value) <= keys

@@ -1,4 +1,4 @@
-"""Our own entry: `entry.yaml`, or the same keys as JSON. Its fields are documented in `docs/entry.md`."""
+"""Our own entry: `entry.yaml`, or the same keys as JSON. Its fields are documented in `docs/check.md`."""
 
 from __future__ import annotations
 
