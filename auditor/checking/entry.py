@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from auditor.scores.known import benchmark_key, facts_of
@@ -139,6 +140,7 @@ class Entry:
         )
 
 
+@lru_cache(maxsize=8192)
 def same_benchmark(name: str) -> str:
     """A key that is equal for two names of one benchmark, whether it is well known or not."""
     facts = facts_of(name) or facts_of(name.rsplit("/", 1)[-1])

@@ -77,6 +77,20 @@ def test_data_without_a_score_and_a_score_without_data(tmp_path: Path) -> None:
     assert found.together[0].endswith("The entry names no training set in which its items could be looked for.")
 
 
+def test_a_high_score_with_parts_of_items_or_a_set_that_was_read_in_part(tmp_path: Path) -> None:
+    base = checkout(tmp_path)
+    high = (base / "entries" / "clean.yaml").read_text().replace("55.0", "93.0")
+    path = entry(base / "entries", high)
+    item = json.loads((base / "orchard.jsonl").read_text().splitlines()[4])
+    with (base / "data" / "clean.jsonl").open("a") as file:
+        file.write(json.dumps({"text": f"{item['question'][:100]} and so they did."}) + "\n")
+    found = check_entry(path, board=BOARD, policy=base / "policy.toml", root=base)
+    assert "1 of its items have something like them in the training data" in found.together[0]
+    (base / "data" / "clean.jsonl").write_text('{"text": "the ferry leaves at dawn"}\n{broken\n')
+    found = check_entry(path, board=BOARD, policy=base / "policy.toml", root=base)
+    assert found.together[0].endswith("None of its items was found in what could be scanned; not everything could.")
+
+
 def test_an_outlier_with_a_flagged_ancestor_or_a_doubtful_size(tmp_path: Path) -> None:
     flagged = tmp_path / "flagged.txt"
     flagged.write_text("made-up-maple/Wren-base\n")

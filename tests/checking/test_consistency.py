@@ -62,6 +62,10 @@ def test_scores_that_are_none_leave_the_check_incomplete(tmp_path: Path) -> None
 def test_shares_among_points(tmp_path: Path) -> None:
     about = only(check(tmp_path, "model: a/b\nscores: {MMLU: 0.6, ARC: 55, GSM8K: 0}\n"), "consistency/mixed-scale")
     assert about["benchmarks"] == ["MMLU"]
+    # of a benchmark without choices half a point is a score like others
+    assert rules(check(tmp_path, "model: a/b\nscores: {MMLU: 26, ARC: 30, GSM8K: 0.6}\n")) == []
+    half = check(tmp_path, "model: a/b\nscores: {GSM8K: 0.6, House: 51}\n")
+    assert only(half, "consistency/mixed-scale")["benchmarks"] == ["GSM8K"]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,9 @@ def _unusable(entry: Entry) -> list[Finding]:
                 )
             )  # fmt: skip
     small = [c for c in entry.scores if c.value is not None and not c.percent and 0 < c.value < 1]
-    if entry.in_points is None and entry.scale > 1 and small:
+    # half a point is a real score on a hard benchmark, and far below guessing on one with choices
+    below_chance = [c for c in small if (facts := facts_of(c.benchmark)) and 100 * facts.chance > 2 * (c.value or 0)]
+    if small and entry.in_points is None and entry.scale > 1 and (below_chance or 2 * len(small) >= len(entry.scores)):
         names = ", ".join(f"{c.name} {c.text}" for c in small[:10])
         found.append(
             finding(
