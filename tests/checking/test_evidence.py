@@ -345,6 +345,7 @@ def test_unknown_base_models_are_a_note(tmp_path: Path) -> None:
     found = check(tmp_path, text, board=BOARD)
     assert rules(found, "lineage") == ["lineage/unknown-base"]
     assert (found.verdict, found.evidence["lineage"].status) == ("pass", "clear")
+    assert found.evidence["lineage"].says == "Nothing is known here of its base model."
     assert rules(check(tmp_path, text, QUIET + "[lineage]\nnote_unknown = false\n", board=BOARD), "lineage") == []
     assert check(tmp_path, text).evidence["lineage"].status == "not_asked"
 

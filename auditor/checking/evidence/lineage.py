@@ -114,7 +114,8 @@ def _says(entry: Entry, findings: list[Finding], unknown: list[str]) -> str:
     if not entry.base_models:
         return "It names no base model."
     count = len(entry.base_models)
-    told = (
-        f"{count - len(unknown)} of its {count} base models {'is' if count - len(unknown) == 1 else 'are'} known here"
-    )
+    known = count - len(unknown)
+    if not known:
+        return f"Nothing is known here of {'its base model' if count == 1 else f'its {count} base models'}."
+    told = f"{known} of its {count} base models {'is' if known == 1 else 'are'} known here"
     return f"{told}, and no flagged model is among its known ancestors."
