@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "audit_scores": "auditor.scores.audit",
+    "check_entries": "auditor.checking.check",
+    "check_entry": "auditor.checking.check",
     "BenchmarkIndex": "auditor.index",
     "ReadOptions": "auditor.sources",
     "ScanConfig": "auditor.config",
@@ -22,6 +24,8 @@ _LAZY = {
 """Public names and the module each is loaded from on first use."""
 
 if TYPE_CHECKING:
+    from auditor.checking.check import check_entries as check_entries
+    from auditor.checking.check import check_entry as check_entry
     from auditor.config import ScanConfig as ScanConfig
     from auditor.index import BenchmarkIndex as BenchmarkIndex
     from auditor.results import ScanResult as ScanResult
@@ -36,6 +40,8 @@ __all__ = [
     "ScanConfig",
     "ScanResult",
     "__version__",
+    "check_entries",
+    "check_entry",
     "load_benchmark",
     "scan",
 ]

@@ -15,6 +15,7 @@ from auditor.errors import AuditorError
 COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
     "scores": ("auditor.cli.scores", "Which scores of a leaderboard are too good for the model's size."),
+    "check": ("auditor.cli.check", "May this entry be added to the leaderboard: pass, review or block."),
     "report": ("auditor.cli.report", "One Markdown page for each flagged model of a finished run, and an index."),
     "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
     "compare": ("auditor.cli.compare", "What is new, gone or changed between two runs."),

@@ -249,7 +249,7 @@ def _worst_findings(findings: Sequence[Finding], *, full_text: bool, limit: int)
         if group:
             blocks.append(heading)
         # the first is open, so that a reader sees what a finding looks like
-        blocks += [_one_finding(finding, full_text, is_open=index == 0) for index, finding in enumerate(group)]
+        blocks += [one_finding(finding, full_text, is_open=index == 0) for index, finding in enumerate(group)]
         explained |= {finding.rule_id for finding in group}
     return [*blocks, *_explanations(explained)]
 
@@ -279,7 +279,7 @@ def _in_turn(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for _, finding in sorted(keyed, key=lambda entry: entry[0])]
 
 
-def _one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
+def one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
     evidence = finding.evidence
     pair = align(evidence.get("train_excerpt", ""), evidence.get("item_excerpt", ""))
     train_limit = LONGEST_TEXT if full_text else pair.visible_train
