@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from auditor import __version__
 from auditor.baseline import apply_baseline
 from auditor.decoys import FalseDiscovery, estimate
+from auditor.detectors import REPHRASE
 from auditor.findings import merge_matches
+from auditor.rephrase.matches import judge
 from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
 from auditor.report.markdown import render_scan_report
 from auditor.scanner import first_of_each
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from auditor.baseline import Baseline
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
+    from auditor.rephrase.calibration import RephraseTally
     from auditor.scanner import BlockResult
     from auditor.types import Finding, Match, Skip
 
@@ -62,6 +65,7 @@ class Tally:
     skips: list[Skip] = field(default_factory=list)
     blank_lines: int = 0
     decoys_found: Counter[str] = field(default_factory=Counter)
+    rephrases: RephraseTally | None = None
 
     def add(self, result: BlockResult) -> None:
         """Add the result of a block."""
@@ -73,6 +77,11 @@ class Tally:
         self.blank_lines += result.blank_lines
         self.skipped.update(result.records_skipped)
         self.decoys_found.update(result.decoys_found)
+        if result.rephrases is not None:
+            if self.rephrases is None:
+                self.rephrases = result.rephrases.copy()
+            else:
+                self.rephrases.add(result.rephrases)
         self._remember(result.skips)
 
     def skip(self, skip: Skip) -> None:
@@ -151,8 +160,11 @@ class ScanResult:
 
         Only stricter thresholds give just what a new scan would: what was not worth showing was not kept.
         """
-        judged = []
+        rephrases = [match for match in self.matches if match.detector == REPHRASE]
+        judged = judge(rephrases, config)[0] if rephrases else []
         for match in self.matches:
+            if match.detector == REPHRASE:
+                continue
             decision = decide(Signals.from_json(match.signals), config)
             if decision.verdict is not None:
                 signals = {**match.signals, "kind": decision.kind}
@@ -161,7 +173,7 @@ class ScanResult:
         summary["benchmarks"] = {
             name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
         }
-        result = ScanResult(tuple(judged), summary)
+        result = ScanResult(tuple(sorted(judged, key=match_order)), summary)
         return result if self.baseline is None else result.with_baseline(self.baseline)
 
     def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
@@ -193,6 +205,7 @@ def counts(matches: Iterable[Match], benchmark: str) -> dict[str, int]:
 def summarise(
     tally: Tally, matches: tuple[Match, ...], index: BenchmarkIndex, weights: Weights, config: ScanConfig, *,
     interrupted: bool, seconds: float, command: list[str], reading: Mapping[str, Any], learnt_records: int,
+    rephrases: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The summary of a run, in a fixed order of keys; `seconds` is all in it that the clock has a part in."""
     overall = false_discovery(tally, matches, index)
@@ -241,7 +254,8 @@ def summarise(
             "ngrams_everywhere": weights.boilerplate_grams,
             "questions_of_boilerplate_only": common,
         },
-        "estimated_false_discovery_rate": overall.estimate,
+        "estimated_false_discovery_rate": stated_rate(overall, rephrases, matches),
+        **({} if rephrases is None else {"rephrase": dict(rephrases)}),
         "false_discovery": {
             "estimate": overall.estimate,
             "upper_95": overall.upper,
@@ -257,9 +271,25 @@ def summarise(
     }  # fmt: skip
 
 
+def stated_rate(strings: FalseDiscovery, rephrases: Mapping[str, Any] | None, matches: Iterable[Match]) -> float | None:
+    """The false discovery rate of all that is called contaminated: the two methods' estimates, each weighted by the
+    records and items that it speaks for."""
+    by_meaning: set[tuple[Any, ...]] = set()
+    by_string: set[tuple[Any, ...]] = set()
+    for m in matches:
+        if m.verdict is Verdict.CONTAMINATED:
+            pair = (m.source, m.row, m.benchmark, m.split, m.item_id)
+            (by_meaning if m.detector == REPHRASE else by_string).add(pair)
+    only = len(by_meaning - by_string)
+    if rephrases is None or not only:
+        return strings.estimate
+    wrong = (strings.estimate or 0.0) * len(by_string) + rephrases["estimated_false_discovery_rate"] * only
+    return round(float(wrong / (len(by_string) + only)), 4)
+
+
 def false_discovery(tally: Tally, matches: Iterable[Match], index: BenchmarkIndex) -> FalseDiscovery:
     """The estimate over all benchmarks: each one's decoys stand for its items."""
-    contaminated = (m for m in matches if m.verdict is Verdict.CONTAMINATED)
+    contaminated = (m for m in matches if m.verdict is Verdict.CONTAMINATED and m.detector != REPHRASE)
     # whatever number of detectors saw it
     found = len({(m.source, m.row, m.benchmark, m.split, m.item_id) for m in contaminated})
     items = sum(info.items for info in index.benchmarks)

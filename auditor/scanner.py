@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +23,14 @@ from auditor.types import Match, Skip, Verdict
 from auditor.verify import Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
+    from auditor.rephrase.calibration import RephraseTally
+    from auditor.rephrase.detector import Rephraser
 
 EXAMPLES = 20
 """Skips of a block, and of a run for each reason, that are named with their row; the others are only counted."""
@@ -55,6 +58,8 @@ class BlockResult:
     """The first skips of each reason, by row."""
     decoys_found: Mapping[str, int]
     """Decoys of each benchmark that a record seems to hold."""
+    rephrases: RephraseTally | None = None
+    """What the rephrase detector saw, where it ran; its matches have no verdict before the whole run is known."""
 
 
 _BITS = {NGRAM: seeds.NGRAM, MINHASH: seeds.MINHASH}
@@ -66,8 +71,14 @@ Found = tuple[Match, bool]
 class Scanner:
     """Finds the items of an index in blocks of records. Immutable; safe to call from any number of threads."""
 
-    def __init__(self, index: BenchmarkIndex, weights: Weights, config: ScanConfig, options: ReadOptions) -> None:
+    def __init__(
+        self, index: BenchmarkIndex, weights: Weights, config: ScanConfig, options: ReadOptions,
+        rephraser: Rephraser | None = None,
+    ) -> None:  # fmt: skip
         self._weights = weights
+        self._index = index
+        self._config = config
+        self._rephraser = rephraser
         self._options = options
         self._verifier = Verifier(index, weights, config)
         self._pass = CandidatePass(known_keys(options))
@@ -106,6 +117,10 @@ class Scanner:
                 matches.append(match)
             elif match.verdict is Verdict.CONTAMINATED:
                 decoys.add((match.benchmark, match.row, match.item_id))
+        tally = None
+        if self._rephraser is not None:
+            rephrases, tally = self._rephrases(block, self._rephraser, {s.row for s in skips})
+            matches += rephrases
         lost = sum(skipped.values()) - sum(skip.row is None for skip in block.skips)
         return BlockResult(
             source=block.source,
@@ -117,7 +132,50 @@ class Scanner:
             matches=tuple(matches),
             skips=first_of_each(skips),
             decoys_found=dict(sorted(Counter(benchmark for benchmark, _, _ in decoys).items())),
+            rephrases=tally,
         )
+
+    def _rephrases(
+        self, block: Block, rephraser: Rephraser, lost: set[int | None]
+    ) -> tuple[list[Match], RephraseTally]:
+        """The rephrases in a block, before any verdict."""
+        from auditor.rephrase.matches import matches_of
+
+        records = [(row, piece, fields) for row, piece, fields in self._records(block) if row not in lost]
+        found, tally = rephraser([(number, fields) for number, (_, _, fields) in enumerate(records)])
+        matches: list[Match] = []
+        for rephrase in found:
+            row, piece, fields = records[rephrase.row]
+            for match in matches_of(rephrase, fields, block.source, row, self._index, self._config):
+                by_line = isinstance(block.payload, TextPieces) and block.payload.by_line
+                matches.append(match if piece is None else in_whole_text(match, piece, by_line=by_line))
+        return matches, tally
+
+    def _records(self, block: Block) -> Iterator[tuple[int, Piece | None, list[TextField]]]:
+        """(row, the piece that it is, texts) of every record that has text."""
+        payload = block.payload
+        if isinstance(payload, JsonLines):
+            for row, line in enumerate(payload.data.tobytes().split(b"\n"), block.first_row):
+                if line.strip():
+                    yield from self._with_text(row, partial(parse, line))
+        elif isinstance(payload, Columns):
+            from auditor.sources.columns import record_at
+
+            for row in range(block.rows):
+                yield from self._with_text(block.first_row + row, partial(record_at, payload.batch, row))
+        else:
+            for piece in payload.pieces:
+                yield piece.row, piece, [writable(TextField(piece.field, piece.role, piece.text))]
+
+    def _with_text(
+        self, row: int, record: Callable[[], Mapping[str, Any]]
+    ) -> Iterator[tuple[int, Piece | None, list[TextField]]]:
+        try:
+            fields = text_fields(record(), self._options)
+        except ValueError:
+            return  # a broken line: the candidate pass has counted it
+        if fields:
+            yield row, None, [writable(field) for field in fields]
 
     def _workspace(self) -> Workspace:
         if not hasattr(self._local, "workspace"):

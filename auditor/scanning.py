@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.config import ScanConfig
+from auditor.detectors import REPHRASE
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
 from auditor.index import BenchmarkIndex, weigh
 from auditor.index_cache import index_of
 from auditor.journal import Journal, identity
 from auditor.learn import learn
+from auditor.rephrase.matches import settle
+from auditor.report.files import match_order
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
@@ -23,6 +26,7 @@ from auditor.types import Benchmark, Skip
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from auditor.rephrase.detector import Rephraser
     from auditor.scanner import BlockResult
     from auditor.sources import Source
 
@@ -88,18 +92,38 @@ def scan(
     workers = workers or default_workers()
     learnt = learn(index, sources, reading, config, workers=workers)
     weights = weigh(index, learnt, config)
-    run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
+    run = _Run(sources, skips, Scanner(index, weights, config, reading, rephraser_of(index, config)), reading, progress)
     if out is not None:
         run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
     interrupted = run.go(workers)
     matches = run.tally.unique_matches()
+    rephrases = None
+    if run.tally.rephrases is not None:
+        settled, rephrases = settle(matches, run.tally.rephrases, config)
+        matches = tuple(sorted(settled, key=match_order))
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
         command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
+        rephrases=rephrases,
     )  # fmt: skip
     if not interrupted and not run.tally.records_read:
         raise run.nothing_read()
     return ScanResult(matches, summary)
+
+
+def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:
+    """The rephrase detector with its model, where the run asks for it.
+
+    Raises MissingExtraError or InputError where there is no such model.
+    """
+    if REPHRASE not in config.detectors:
+        return None
+    from auditor.embedding import load_embedder
+    from auditor.rephrase.bank import bank_of
+    from auditor.rephrase.detector import Rephraser
+
+    embedder = load_embedder(config.model)
+    return Rephraser(bank_of(index, embedder), embedder, [b.name for b in index.benchmarks], config)
 
 
 def reproducible(command: Sequence[str]) -> list[str]:

@@ -66,6 +66,12 @@ class RephraseTally:
             for benchmark, counts in more.items():
                 own[benchmark] = own[benchmark] + counts if benchmark in own else counts.copy()
 
+    def copy(self) -> RephraseTally:
+        """A tally that can be added to without changing this one."""
+        made = RephraseTally()
+        made.add(self)
+        return made
+
     def to_json(self) -> dict[str, object]:
         """JSON values; only the bins that are not empty."""
 

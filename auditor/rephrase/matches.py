@@ -28,7 +28,7 @@ SURE: Final = 0.5
 
 
 def matches_of(
-    found: Rephrase, fields: Sequence[TextField], source: str, index: BenchmarkIndex, config: ScanConfig
+    found: Rephrase, fields: Sequence[TextField], source: str, row: int, index: BenchmarkIndex, config: ScanConfig
 ) -> Iterator[Match]:
     """The matches of a rephrase, one for each item of its group, before any verdict."""
     field = fields[found.field]
@@ -43,13 +43,18 @@ def matches_of(
         begin = item.question.find(found.item_text[:80])
         span = (begin, min(len(item.question), begin + len(found.item_text))) if begin >= 0 else (0, len(item.question))
         yield Match(
-            source=source, row=found.row, field=field.name, benchmark=index.benchmark_of(int(number)).name,
-            split=item.split, item_id=item.item_id, detector=REPHRASE, score=0.0, verdict=Verdict.REVIEW,
+            source=source, row=row, field=field.name, benchmark=index.benchmark_of(int(number)).name,
+            split=item.split, item_id=item.item_id, detector=REPHRASE, score=_rank(odds), verdict=Verdict.REVIEW,
             answer_present=any(_stands_in(answer, rest) for answer in item.answers), train_span=found.span,
             item_span=span, train_excerpt=found.text[: config.excerpt_chars],
             item_excerpt=item.question[span[0] : span[1]][: config.excerpt_chars], reason="", role=field.role,
             signals={"kind": kind, "log_odds": round(odds, 4), **signals.to_json()},
         )  # fmt: skip
+
+
+def _rank(odds: float) -> float:
+    """A score for the time being, to tell which of several parts of a record is the best."""
+    return round(min(max((odds + 30) / 60, 0.0), 1.0), 6)
 
 
 def _stands_in(answer: str, text: str) -> bool:

@@ -148,8 +148,10 @@ def _view(number: int, text: str, begin: int, end: int) -> RecordView | None:
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
     """Parts that labels such as "Question:" and "Answer:" set off."""
     labels = list(_LABEL.finditer(text))
+    if not labels:
+        return
     ends = [found.start() for found in labels[1:]] + [len(text)]
-    if labels and labels[0].start() > 0:
+    if labels[0].start() > 0:
         yield 0, labels[0].start()
     for found, end in zip(labels, ends, strict=True):
         if end > found.end():
