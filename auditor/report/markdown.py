@@ -16,7 +16,7 @@ from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.types import Finding
 
@@ -32,7 +32,7 @@ DETECTORS = {
     "rephrase": "embeddings of the meaning, for paraphrases and translations",
 }
 
-_METHOD = """\
+METHOD = """\
 Every record was compared with every indexed item. Text is compared without regard to case, punctuation, spacing,
 Unicode forms, HTML entities and Markdown marks. A detector proposes pairs of a record and an item; each pair is then
 aligned word by word. The score is the share of the item's question, weighted by how rare its words are, that stands in
@@ -94,8 +94,13 @@ def _render(
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
 
-def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str:
-    """One sentence that answers the question; also for a step summary or a comment."""
+def verdict_line(
+    summary: Mapping[str, Any], findings: Sequence[Finding], *, escape: Callable[[str], str] = md_text
+) -> str:
+    """One sentence that answers the question; also for a step summary or a comment.
+
+    `escape` makes names from outside safe where the sentence is shown.
+    """
     benchmarks = summary.get("benchmarks", {})
     answered = _items(f for f in findings if f.rule_id == "data/question-and-answer")
     hit = [(name, facts) for name, facts in benchmarks.items() if facts.get("contaminated_items")]
@@ -103,7 +108,7 @@ def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str
     review = sum(facts.get("review_items", 0) for facts in benchmarks.values())
     records = count(summary.get("records_read", 0), "record")
     if not hit:
-        names = listed([md_text(short(name)) for name in benchmarks]) or "no benchmark"
+        names = listed([escape(short(name)) for name in benchmarks]) or "no benchmark"
         more = f"; {count(review, 'item')} {'deserves' if review == 1 else 'deserve'} a look" if review else ""
         return f"**No item of {names} was found** in the {records} read{more}."
     parts = []
@@ -111,7 +116,7 @@ def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str
         with_answer = len(answered.get(name, ()))
         aside = f" ({with_answer:,} with the answer)" if with_answer else ""
         parts.append(
-            f"{facts['contaminated_items']:,} of {count(facts['items'], 'item')} of {md_text(short(name))}{aside}"
+            f"{facts['contaminated_items']:,} of {count(facts['items'], 'item')} of {escape(short(name))}{aside}"
         )
     if len(hit) > 5:
         parts.append(f"items of {len(hit) - 5:,} more benchmarks")
@@ -370,7 +375,7 @@ def _method(summary: Mapping[str, Any], rows: int) -> list[str]:
     config = dict(flat(summary.get("config", {})))
     named = summary.get("config", {}).get("detectors", ())
     detectors = [named] if isinstance(named, str) else list(named)
-    blocks = [_METHOD]
+    blocks = [METHOD]
     blocks += bullets([f"`{name}`: {DETECTORS[name]}." for name in detectors if name in DETECTORS], _ROWS)
     if config:
         lines = [[md_code(key), md_cell(truncate(value, 200))] for key, value in config.items()]

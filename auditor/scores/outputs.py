@@ -14,6 +14,7 @@ from auditor import __version__
 from auditor.errors import OutputError
 from auditor.report.escape import csv_cell
 from auditor.report.files import make_directory, write_findings, write_summary, write_text
+from auditor.scores.band import size_band
 from auditor.scores.explain import reasons_of
 from auditor.scores.families import RULES
 from auditor.scores.findings import number, significant
@@ -190,6 +191,9 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
             for k, b in enumerate(found.buckets.buckets)
         ],
     }
+    band = size_band(audit, found)
+    if band is not None:
+        summary["expected_by_size"] = band.to_json()
     if found.adjusted is not None:
         views = {"size": found.adjusted.size, "context": found.adjusted.context}
         if found.adjusted.others is not None:

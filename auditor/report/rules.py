@@ -1,0 +1,40 @@
+"""What a rule id means in a few words, for every command's rules: labels for tables, metadata for SARIF."""
+
+from __future__ import annotations
+
+from auditor.findings import RULES
+
+LABELS: dict[str, str] = {
+    "data/question-and-answer": "question and answer",
+    "data/question": "question",
+    "data/passage": "passage",
+    "data/partial": "part of the question",
+    "data/variant": "other numbers or names",
+    "data/boilerplate": "stock phrases",
+    "data/rephrased": "in other words",
+    "data/similar": "similar text",
+    "score/outlier": "score above expectation",
+    "score/low-outlier": "score below expectation",
+    "score/leads-in-public-only": "high in public only",
+    "lineage/flagged-ancestor": "descends from a flagged model",
+}
+"""Short names, for a column of a table."""
+
+_SUMMARIES = {
+    "score/outlier": "A score is higher than the model's size and other scores lead to expect.",
+    "score/low-outlier": "A score is lower than the model's size and other scores lead to expect.",
+    "score/leads-in-public-only": "A score is higher than what the model reaches on a second board.",
+    "lineage/flagged-ancestor": "A model descends from one that is flagged.",
+}
+
+
+def label(rule_id: str) -> str:
+    """A rule's short name; of a rule that is not known here what its id says."""
+    return LABELS.get(rule_id, rule_id.rpartition("/")[2].replace("-", " "))
+
+
+def summary(rule_id: str) -> str:
+    """A rule in one sentence."""
+    if rule_id in RULES:
+        return f"A training record {RULES[rule_id].summary}."
+    return _SUMMARIES.get(rule_id, f"{rule_id.partition('/')[0].capitalize()}: {label(rule_id)}.")
