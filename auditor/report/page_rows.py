@@ -170,6 +170,11 @@ def page_rows(command: str, findings: Sequence[Finding], *, full_text: bool) -> 
     }
 
 
+def _titled(finding: Finding) -> str:
+    """The title with what it is about, which titles of findings about data have in them."""
+    return finding.title if "source" in finding.evidence else f"{finding.subject}: {finding.title}"
+
+
 def _plain(lines: Sequence[str]) -> list[str]:
     """Sentences without the marks of Markdown that ours have, each on one line."""
     return [truncate(visible(line.replace("`", "")), 600) for line in lines]
@@ -195,7 +200,7 @@ def _detail(
 ) -> dict[str, Any]:
     key = finding.innocent_explanations, finding.next_steps
     detail: dict[str, Any] = {
-        "title": truncate(visible(finding.title), 300),
+        "title": truncate(visible(_titled(finding)), 300),
         "facts": [[name, truncate(visible(value), 600)] for name, value in facts_of(finding)],
         "note": notes.setdefault(key, len(notes)),
     }

@@ -1,4 +1,4 @@
-"""The files of a score audit: outliers.csv, pareto.csv, findings.json, summary.json, report.md, figures."""
+"""The files of a score audit: outliers.csv, pareto.csv, findings.json, summary.json, report.md and .html, figures."""
 
 from __future__ import annotations
 
@@ -293,6 +293,7 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
         OutputError: something cannot be written.
         MissingExtraError: figures are wanted and matplotlib is not installed.
     """
+    from auditor.report.formats import write_formats
     from auditor.report.scores import render_scores_report
 
     place = make_directory(directory)
@@ -309,4 +310,5 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
     write_findings(place / "findings.json", audit.findings, command="scores")
     write_summary(place / "summary.json", summary)
     write_text(place / "report.md", render_scores_report(summary, audit.findings))
+    write_formats(place, ["html"])
     return place
