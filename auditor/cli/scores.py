@@ -30,7 +30,7 @@ def _edges(text: str | None) -> tuple[float, ...] | None:
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("scores-audit"), show_default=True,
-              help="Directory for outliers.csv, findings.json, summary.json, report.md, report.html and figures.")  # fmt: skip
+              help="Directory for outliers.csv, findings.json, summary.json, reports and figures.")  # fmt: skip
 @click.option(
     "-b", "--benchmark", "benchmarks", multiple=True, metavar="NAME", help="Judge this benchmark only; repeatable."
 )
