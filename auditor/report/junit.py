@@ -1,9 +1,9 @@
 """JUnit XML: an audit as the test reports of a CI system show it. There is no standard; this is the form that Jenkins'
 xunit plugin publishes a schema of (junit-10.xsd), which GitLab, GitHub actions and Azure read as well.
 
-A finding that is an error is a failed test. One for review is a skipped test, as is one that a baseline accepts:
-neither fails a run. What was searched for and not found is a test that passed, and a source that was not read
-to the end is an error, so that an incomplete audit never looks like one that passed.
+A finding that is an error, or that a policy lets block, is a failed test. One for review is a skipped test, as is one
+that a baseline accepts: neither fails a run. What was searched for and not found is a test that passed, and a source
+that was not read to the end is an error, so that an incomplete audit never looks like one that passed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from auditor.report.blocks import in_words
 from auditor.report.escape import truncate, visible
+from auditor.report.rules import effect_of, severity_of
 from auditor.report.sarif import place_of
 
 if TYPE_CHECKING:
@@ -24,15 +25,18 @@ MOST_CASES = 25_000
 """Findings in a file, the first ones; a test report of more is read by nobody and by few programs."""
 
 
-def render_junit(command: str, summary: Mapping[str, Any], findings: Sequence[Finding]) -> str:
+def render_junit(
+    command: str, summary: Mapping[str, Any], findings: Sequence[Finding], *, most_cases: int = MOST_CASES
+) -> str:
     """The findings as JUnit XML, one suite for each benchmark and one for what was read.
 
     Args:
         command: the command that made the run: "scan", "scores" or "check".
         summary: the contents of `summary.json`.
         findings: all findings, worst first.
+        most_cases: how many of them become test cases.
     """
-    shown = findings[:MOST_CASES]
+    shown = findings[:most_cases]
     names = [*_benchmarks(summary), *(_suite_of(finding) for finding in shown)]
     suites = {name: ET.Element("testsuite") for name in dict.fromkeys(names)}
     for finding in shown:
@@ -75,14 +79,15 @@ def _add_finding(suite: ET.Element, finding: Finding, summary: Mapping[str, Any]
     # the fingerprint makes the name one that stays the same and that no other finding has
     about = finding.title if "source" in finding.evidence else f"{finding.subject}: {finding.title}"
     case = _case(suite, f"{about} ({finding.fingerprint[:12]})", finding.rule_id.replace("/", "."))
+    verdict, severity = effect_of(finding), severity_of(finding)
     if finding.baseline is not None:
         reason = finding.baseline.get("reason", "")
         ET.SubElement(case, "skipped", {"message": _text(f"accepted by the baseline: {reason}")})
-    elif finding.severity == "error":
-        failure = ET.SubElement(case, "failure", {"type": _text(finding.verdict), "message": _text(finding.title)})
+    elif severity == "error":
+        failure = ET.SubElement(case, "failure", {"type": _text(verdict), "message": _text(finding.title)})
         failure.text = _details(finding, summary)
-    elif finding.severity == "warning":
-        skipped = ET.SubElement(case, "skipped", {"message": _text(f"{finding.verdict}: {finding.title}")})
+    elif severity == "warning":
+        skipped = ET.SubElement(case, "skipped", {"message": _text(f"{verdict}: {finding.title}")})
         skipped.text = _details(finding, summary)
     else:
         ET.SubElement(case, "system-out").text = _details(finding, summary)
@@ -101,6 +106,11 @@ def _add_reading(suite: ET.Element, command: str, summary: Mapping[str, Any], *,
         case = _case(suite, f"{source['source']} was read to the end", f"auditor.{command}.read")
         if not source.get("complete", True):
             ET.SubElement(case, "error", {"type": "incomplete", "message": "it was not read to the end"})
+    for entry in summary.get("entries") or ():
+        case = _case(suite, f"{entry.get('entry')} was checked whole", f"auditor.{command}.read")
+        if not entry.get("complete", True):
+            missing = "; ".join(map(str, entry.get("missing") or ()))
+            ET.SubElement(case, "error", {"type": "incomplete", "message": _text(missing or "not all was checked")})
     case = _case(suite, "the audit is complete", f"auditor.{command}.read")
     skipped = summary.get("records_skipped") or {}
     said = [f"{number} × {in_words(str(reason))}" for reason, number in skipped.items()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.findings import RULES, file_name
 from auditor.report.accepted import accepted_findings, accepted_line
 from auditor.report.blocks import bullets, count, flat, folded, in_words, listed, names, percent, short, size, table
-from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text, truncate
+from auditor.report.escape import html_attribute, html_line, md_cell, md_code, md_fence, md_text, truncate
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def _one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
     return "\n".join(
         [
             "<details open>" if is_open else "<details>",
-            f"<summary>{title}</summary>",
+            f'<summary><a id="finding-{html_attribute(finding.fingerprint)}"></a>{title}</summary>',
             "",
             "<table>",
             '<tr><th width="50%" align="left">Training record</th>',

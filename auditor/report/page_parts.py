@@ -299,7 +299,6 @@ def _check(summary: Mapping[str, Any], findings: Sequence[Finding]) -> Parts:
         ]
         for entry in entries
     ]
-    evidence = "".join(_settings(entry.get("evidence") or {}, f"{_cell(entry.get('entry', ''))}") for entry in entries)
     return Parts(
         title="Entry check",
         verdict=f"<b>{_cell(verdict.capitalize())}</b>: of {len(entries):,} {noun}, {said}.",
@@ -313,12 +312,33 @@ def _check(summary: Mapping[str, Any], findings: Sequence[Finding]) -> Parts:
             *_accepted(findings),
         ),
         overview=table(["Verdict", "Entry", "Model", "Findings", "Complete", "Page"], rows, numbers=(3,)),
-        coverage=f"<p>What each line of evidence of an entry rests on:</p>{evidence}",
+        coverage="".join(map(_entry, entries)),
         method="<p>Each line of evidence is judged alone, then all together by the policy.</p>"
         + _settings(summary.get("policy") or {}, "Policy")
         + _command(summary)
         + _versions(summary)
         + _settings(_inputs(summary), "Inputs"),
+    )
+
+
+def _entry(entry: Mapping[str, Any]) -> str:
+    """What each line of evidence says of an entry, what they say together, and what to ask its author."""
+    lines = {kind: said for kind, said in (entry.get("evidence") or {}).items() if isinstance(said, dict)}
+    rows = [
+        [_cell(kind), _cell(in_words(str(said.get("status", "")))), page_text(truncate(str(said.get("says", "")), 600))]
+        for kind, said in lines.items()
+    ]
+    lists = "".join(
+        f"<h4>{title}</h4><ul>{''.join(f'<li>{page_text(truncate(str(line), 600))}</li>' for line in entry[key])}</ul>"
+        for key, title in (("together", "Together"), ("ask", "What to ask the author"), ("missing", "Not checked"))
+        if entry.get(key)
+    )
+    name = f"{_code(entry.get('entry', ''))} {_cell(entry.get('model', ''))}: {_cell(entry.get('verdict', ''))}"
+    return (
+        f"<h3>{name}</h3>"
+        + table(["Evidence", "Status", "What it says"], rows)
+        + lists
+        + _settings(lines, "In numbers")
     )
 
 

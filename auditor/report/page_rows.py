@@ -15,7 +15,7 @@ from auditor.report.blocks import LONGEST_NAME
 from auditor.report.escape import truncate, visible, visible_lines
 from auditor.report.evidence import facts_of
 from auditor.report.pairs import LONGEST_TEXT, Part, align, cut
-from auditor.report.rules import label
+from auditor.report.rules import effect_of, label, severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +91,7 @@ def _detectors(finding: Finding) -> str:
     return ", ".join(map(str, finding.evidence.get("detectors", ())))
 
 
-_VERDICT = Column("verdict", "Verdict", lambda f: f.verdict)
+_VERDICT = Column("verdict", "Verdict", effect_of)
 _KIND = Column("kind", "What", lambda f: label(f.rule_id), minor=True)
 _BENCHMARK = Column("benchmark", "Benchmark", _of("benchmark"), minor=True)
 
@@ -125,13 +125,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _BENCHMARK,
         Column("subject", "About", lambda f: file_name(f.subject), minor=True),
         Column("entry", "Entry", lambda f: file_name(str(f.evidence.get("entry", ""))), minor=True),
-        Column("score", "Score", _number("score"), number=2, minor=True),
     ),
 }
 """What a command's findings are tabled by; `number=-2` stands for two significant digits."""
 
 _FACETS: tuple[tuple[str, str, Callable[[Finding], Sequence[str]]], ...] = (
-    ("verdict", "Verdict", lambda f: [f.verdict]),
+    ("verdict", "Verdict", lambda f: [effect_of(f)]),
     ("benchmark", "Benchmark", lambda f: _given(f, "benchmark")),
     ("detector", "Detector", lambda f: [str(name) for name in f.evidence.get("detectors", ())]),
     ("kind", "What", lambda f: [label(f.rule_id)]),
@@ -156,13 +155,15 @@ def page_rows(command: str, findings: Sequence[Finding], *, full_text: bool) -> 
         findings: all findings of the run; the first `MOST_FINDINGS` are in the page.
         full_text: show the texts of a pair as far as the run holds them, not only the excerpts.
     """
+    if command == "check":  # which go by entry
+        findings = sorted(findings, key=lambda finding: SEVERITIES.index(severity_of(finding)))
     chosen = findings[:MOST_FINDINGS]
     notes: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
     details = [_detail(finding, notes, full_text=full_text) for finding in chosen]
     return {
         "total": len(findings),
         "ids": [finding.fingerprint for finding in chosen],
-        "severities": [_severity(finding) for finding in chosen],
+        "severities": [SEVERITIES.index(severity_of(finding)) for finding in chosen],
         "columns": [column.to_json(chosen) for column in COLUMNS.get(command, COLUMNS["check"])],
         "facets": _facets(chosen),
         "details": details,
@@ -178,10 +179,6 @@ def _titled(finding: Finding) -> str:
 def _plain(lines: Sequence[str]) -> list[str]:
     """Sentences without the marks of Markdown that ours have, each on one line."""
     return [truncate(visible(line.replace("`", "")), 600) for line in lines]
-
-
-def _severity(finding: Finding) -> int:
-    return SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES) - 1
 
 
 def _facets(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from auditor.findings import RULES
+from typing import TYPE_CHECKING
+
+from auditor.findings import RULES, SEVERITIES
+
+if TYPE_CHECKING:
+    from auditor.types import Finding
 
 LABELS: dict[str, str] = {
     "data/question-and-answer": "question and answer",
@@ -26,6 +31,22 @@ _SUMMARIES = {
     "score/leads-in-public-only": "A score is higher than what the model reaches on a second board.",
     "lineage/flagged-ancestor": "A model descends from one that is flagged.",
 }
+
+
+EFFECTS = {"block": "error", "review": "warning", "pass": "note"}
+"""What a check's policy makes of a finding, and the severity that this is for a reader."""
+
+
+def effect_of(finding: Finding) -> str:
+    """What a finding counts as: what the policy of a check makes of it, else its verdict."""
+    effect = str(finding.evidence.get("effect", ""))
+    return effect if effect in EFFECTS else finding.verdict
+
+
+def severity_of(finding: Finding) -> str:
+    """One of SARIF's levels: that of the effect where a policy has given it one."""
+    severity = EFFECTS.get(str(finding.evidence.get("effect", "")), finding.severity)
+    return severity if severity in SEVERITIES else "note"
 
 
 def label(rule_id: str) -> str:

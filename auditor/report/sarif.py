@@ -28,26 +28,35 @@ MOST_RESULTS = 25_000
 """Results of a run that GitHub takes; it refuses a file with more."""
 MOST_BYTES = 10_000_000
 """Bytes, compressed with gzip, of a file that GitHub takes."""
-_PROPERTIES = ("benchmark", "item_id", "score", "q_value")
+_PROPERTIES = ("effect", "benchmark", "item_id", "score", "q_value")
 """Parts of a finding's evidence that a result carries."""
 _LINE_FORMATS = (".jsonl", ".ndjson")
 """Where record number n is line n + 1; in other formats, and in compressed files, a record has no line."""
 
 
-def render_sarif(command: str, summary: Mapping[str, Any], findings: Sequence[Finding]) -> str:
+def render_sarif(
+    command: str,
+    summary: Mapping[str, Any],
+    findings: Sequence[Finding],
+    *,
+    most_results: int = MOST_RESULTS,
+    most_bytes: int = MOST_BYTES,
+) -> str:
     """A SARIF log with one run; what GitHub's limits leave no room for is counted in a notification of it.
 
     Args:
         command: the command that made the run: "scan", "scores" or "check".
         summary: the contents of `summary.json`.
         findings: all findings, worst first: the last ones go where there are too many.
+        most_results: how many results there may be.
+        most_bytes: how large the log may be when it is compressed with gzip.
     """
-    kept = min(len(findings), MOST_RESULTS)
+    kept = min(len(findings), most_results)
     while True:
         text = json.dumps(_log(command, summary, findings, kept), ensure_ascii=False, indent=1) + "\n"
         text = text.encode("utf-8", "replace").decode()
         # compression makes it a tenth, so that most logs need not be compressed to know
-        if len(text) < MOST_BYTES or len(gzip.compress(text.encode(), mtime=0)) < MOST_BYTES or not kept:
+        if len(text) < most_bytes or len(gzip.compress(text.encode(), mtime=0)) < most_bytes or not kept:
             return text
         kept = kept * 4 // 5
 

@@ -241,7 +241,7 @@ def test_points_are_drawn_where_their_numbers_say(scores_dir: Path) -> None:
 
 
 def test_a_figure_is_left_out_where_no_size_is_known_and_thinned_where_models_are_many(
-    scores_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scores_dir: Path, tmp_path: Path
 ) -> None:
     run = read_run(scores_dir)
     points = read_points(scores_dir / "outliers.csv")
@@ -278,9 +278,13 @@ def test_a_check_shows_each_entry_and_links_only_to_its_own_pages(check_dir: Pat
     assert "This check is incomplete" in page.said
     assert [a["href"] for a in page.all("a") if str(a["href"]).endswith(".md")] == ["entries/new-model.md"]
     assert "../../etc/passwd.md" in page.said
+    assert "What to ask the authorName the training sets." in page.said
+    assert "Not checkeddata/x: 404" in page.said
     data = data_of(page_of(check_dir))
-    assert data["details"][0]["message"].startswith("entry.yaml names no training set")
-    assert ["key", "training.sets"] in data["details"][0]["facts"]
+    # what the policy makes of a finding counts, and what blocks comes first
+    assert (data["columns"][0]["values"], data["severities"]) == (["block", "review"], [0, 1])
+    assert data["details"][1]["message"].startswith("entry.yaml names no training set")
+    assert ["key", "training.sets"] in data["details"][1]["facts"]
 
 
 def test_facts_of_a_score_hold_every_fit(scores_dir: Path) -> None:
