@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from auditor.report.files import Run
 
 PAGE, SARIF, JUNIT, CONDA = "report.html", "findings.sarif", "junit.xml", "contamination_report.csv"
+_NEEDED = {
+    "scan": ("records_read", "benchmarks"),
+    "scores": ("rows", "models", "benchmarks", "inputs"),
+    "check": ("verdict", "entries"),
+}
+"""What the summary of a run must have for reports of it to be true."""
 FORMATS = ("markdown", "html", "sarif", "junit", "conda", "json")
 
 
@@ -57,11 +63,10 @@ def write_reports(
     if unknown:
         raise InputError(f"the format {unknown[0]!r} is not known; there are: {', '.join(FORMATS)}")
     named = [directories] if isinstance(directories, str | os.PathLike) else directories
-    runs = [read_run(directory) for directory in named]
+    runs = [_finished(directory) for directory in named]
     if not runs:
         raise InputError("name at least one directory of a finished run")
-    if "conda" in formats:
-        _all_scanned(runs)
+    _refuse_what_does_not_fit(runs, formats)
     place = make_directory(output)
     written: list[Path] = []
     pages = [run for run in runs if run.command == "scores" and "markdown" in (formats or ("markdown",))]
@@ -70,7 +75,7 @@ def write_reports(
 
         written += write_model_pages([run.directory for run in pages], place)
     for run, folder in zip(runs, _folders(runs, place), strict=True):
-        for name in formats or (() if run.command == "scores" else ("markdown", "html")):
+        for name in formats or _usual(run):
             if name != "markdown" or run.command != "scores":
                 written += _WRITERS[name](run, make_directory(folder), full_text)
     return written
@@ -83,16 +88,46 @@ def write_formats(directory: str | os.PathLike[str], formats: Sequence[str], *, 
         InputError: a format does not fit the run.
         OutputError: a file cannot be written.
     """
-    run = read_run(directory)
+    run = _finished(directory)
     return [path for name in dict.fromkeys(formats) for path in _WRITERS[name](run, run.directory, full_text)]
 
 
-def _all_scanned(runs: Sequence[Run]) -> None:
-    """Refuse a run without data before anything is written."""
+def _finished(directory: str | os.PathLike[str]) -> Run:
+    """A run of a command that there are reports of, with what they are made of."""
+    run = read_run(directory)
+    if run.command not in _NEEDED:
+        raise InputError(
+            f"{run.directory} is a run of `auditor {run.command}`; reports are made of runs of {', '.join(_NEEDED)}"
+        )
+    missing = [key for key in _NEEDED[run.command] if key not in run.summary]
+    if missing:
+        raise InputError(
+            f"{run.directory / SUMMARY} is not that of a finished `auditor {run.command}`: it says nothing of "
+            f"{', '.join(missing)}; run the audit again"
+        )
+    return run
+
+
+def _usual(run: Run) -> tuple[str, ...]:
+    """What is written when nothing is named; the pages of score audits are written apart from this."""
+    if run.command == "scores":
+        return ()
+    return ("markdown",) if _is_sketch(run) else ("markdown", "html")
+
+
+def _is_sketch(run: Run) -> bool:
+    return "sketches" in run.summary
+
+
+def _refuse_what_does_not_fit(runs: Sequence[Run], formats: Sequence[str]) -> None:
+    """Before anything is written."""
     from auditor.report.conda import render_conda
 
     for run in runs:
-        render_conda(run.command, run.summary, ())
+        if _is_sketch(run) and "html" in formats:
+            raise InputError(f"{run.directory} is the scan of a sketch, which has no texts to show: leave html out")
+        if "conda" in formats:
+            render_conda(run.command, run.summary, ())
 
 
 def _folders(runs: Sequence[Run], place: Path) -> list[Path]:
@@ -114,6 +149,10 @@ def _write(path: Path, text: str) -> list[Path]:
 
 
 def _markdown(run: Run, folder: Path, full_text: bool) -> list[Path]:
+    if _is_sketch(run):
+        from auditor.sketch.report import render_sketch_report
+
+        return _write(folder / REPORT, render_sketch_report(run.summary, run.findings))
     if run.command == "scan":
         from auditor.report.markdown import render_scan_report
 

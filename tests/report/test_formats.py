@@ -281,9 +281,7 @@ def test_conda_tells_clean_from_unknown() -> None:
 
 
 def test_conda_takes_no_scores(scores_dir: Path, scan_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match="the CONDA database takes findings about data, and this is a run of `auditor scores`"
-    ):
+    with pytest.raises(InputError, match="and this run of `auditor scores` read none"):
         auditor.write_reports([scan_dir, scores_dir], tmp_path / "out", formats=["html", "conda"])
     assert not (tmp_path / "out").exists()
 
@@ -321,6 +319,20 @@ def test_several_runs_get_a_directory_each(scan_dir: Path, scores_dir: Path, che
     assert (check_dir / "report.md").read_text(encoding="utf-8") == "# Entry check\n"
 
 
+def test_the_scan_of_a_sketch_is_rendered_as_what_it_is(scan_dir: Path, tmp_path: Path) -> None:
+    data = scan_dir.parent / "data"
+    assert command("sketch", data / "train set.jsonl", "-o", tmp_path / "a.sketch").returncode == 0
+    command("scan", tmp_path / "a.sketch", "-b", f"bench={data / 'bench.jsonl'}", "-o", tmp_path / "run")
+    assert [path.name for path in auditor.write_reports(tmp_path / "run", tmp_path / "again")] == ["report.md"]
+    assert (tmp_path / "again" / "report.md").read_bytes() == (tmp_path / "run" / "report.md").read_bytes()
+    for name in ("html", "conda"):
+        with pytest.raises(InputError):
+            auditor.write_reports(tmp_path / "run", tmp_path / "again", formats=[name])
+    auditor.write_reports(tmp_path / "run", tmp_path / "again", formats=["sarif", "junit"])
+    sarif_schema().validate(json.loads((tmp_path / "again" / "findings.sarif").read_text(encoding="utf-8")))
+    junit_schema().assertValid(etree.parse(tmp_path / "again" / "junit.xml"))
+
+
 def test_full_text_is_in_both_reports_when_it_is_asked_for(scan_dir: Path, tmp_path: Path) -> None:
     end = read_run(scan_dir).findings[0].evidence["item_excerpt"][-20:]
     auditor.write_reports(scan_dir, tmp_path / "short")
@@ -335,6 +347,13 @@ def test_unknown_formats_and_no_runs_are_refused(scan_dir: Path, tmp_path: Path)
         auditor.write_reports(scan_dir, tmp_path, formats=["pdf"])
     with pytest.raises(InputError, match="name at least one directory"):
         auditor.write_reports([], tmp_path)
+    for name in ("summary.json", "findings.json"):
+        document = {"schema_version": 1, "tool": "auditor", "command": "clean", "findings": []}
+        (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(
+        InputError, match="is a run of `auditor clean`; reports are made of runs of scan, scores, check"
+    ):
+        auditor.write_reports(tmp_path, tmp_path / "out")
 
 
 def test_the_command_writes_what_it_is_asked_for(scan_dir: Path, scores_dir: Path, tmp_path: Path) -> None:
@@ -345,7 +364,7 @@ def test_the_command_writes_what_it_is_asked_for(scan_dir: Path, scores_dir: Pat
     ]  # fmt: skip
     done = command("report", scan_dir, scores_dir, "-o", tmp_path / "all", "--format", "conda")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "give the directory of a run of `auditor scan`" in done.stderr
+    assert "give the directory of a run of `auditor scan` over a training set" in done.stderr
     done = command("report", scores_dir, "-o", tmp_path / "pages")
     assert done.stdout == f"3 pages in {tmp_path / 'pages'}, index: {tmp_path / 'pages' / 'README.md'}\n"
 
