@@ -56,8 +56,8 @@ def render_conda(command: str, summary: Mapping[str, Any], findings: Sequence[Fi
     """
     if "sources" not in summary or "benchmarks" not in summary:
         raise InputError(
-            f"the CONDA database takes findings about data that was read, and this run of `auditor {command}` read none: "
-            "give the directory of a run of `auditor scan` over a training set"
+            f"the CONDA database takes findings about data, and this run of `auditor {command}` read none: give "
+            "the directory of a run of `auditor scan` over a training set"
         )
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\n")

@@ -122,7 +122,8 @@ def _figure_section(figures: Figures) -> str:
         return ""
     several = len(figures.svgs) > 1
     options = "".join(
-        f'<option value="figure-{number}">{page_text(name)}</option>' for number, (name, _) in enumerate(figures.svgs)
+        f'<option value="figure-{number}"{" selected" if number == figures.first else ""}>{page_text(name)}</option>'
+        for number, (name, _) in enumerate(figures.svgs)
     )
     choice = f'<label class="choice" hidden>Benchmark <select id="plots">{options}</select></label>' if several else ""
     notes = "".join(f'<p class="quiet">{page_text(note)}</p>' for note in figures.notes)

@@ -57,6 +57,8 @@ class Figures:
     """What the script needs to say what the pointer is on."""
     notes: tuple[str, ...]
     """What is not drawn, in words."""
+    first: int = 0
+    """The one to show first: that with the most flagged models."""
 
 
 def read_points(path: Path) -> dict[str, list[Point]]:
@@ -110,11 +112,17 @@ def draw_figures(
         svgs.append((name, plot.svg(links)))
         plots.append(plot.data(models, links))
     data = {"models": [truncate(visible(name), 120) for name in models], "plots": plots}
-    return Figures(tuple(svgs), data, tuple(notes))
+    first = max(range(len(kept)), key=lambda k: (_flagged(points[kept[k]]), -k), default=0)
+    return Figures(tuple(svgs), data, tuple(notes), first)
 
 
 def _flagged(points: Sequence[Point]) -> int:
     return sum(point.verdict in _MARKS for point in points)
+
+
+def _short(point: Point) -> str:
+    """The model's name without its organisation, for a label."""
+    return truncate(visible(point.model.rsplit("/", 1)[-1]), 30)
 
 
 class _Plot:
@@ -213,7 +221,9 @@ class _Plot:
         flagged = [(k, p) for k, p in enumerate(self.points) if p.verdict in _MARKS]
         # the strongest keep their names; a point's height decides where in the column its name stands
         by_excess = sorted(flagged, key=lambda kp: (kp[1].verdict != "strong", -(kp[1].score - (kp[1].expected or 0))))
-        named = sorted(by_excess[:MOST_LABELS], key=lambda kp: self.y(kp[1].score))
+        # a name stands once, however many revisions of it there are
+        once = list({_short(point): (k, point) for k, point in reversed(by_excess)}.values())[::-1]
+        named = sorted(once[:MOST_LABELS], key=lambda kp: (self.y(kp[1].score), kp[0]))
         places = dict(zip((k for k, _ in named), _spread([self.y(p.score) for _, p in named]), strict=True))
         parts = []
         for k, point in flagged:
@@ -229,7 +239,7 @@ class _Plot:
             )
             if k in places:
                 end = LEFT + PLOT_WIDTH + 14
-                label = page_text(truncate(visible(point.model.rsplit("/", 1)[-1]), 30))
+                label = page_text(_short(point))
                 parts.append(
                     f'<path class="leader" d="M{x + 7:.1f} {y:.1f}L{end - 4} {places[k]:.1f}"/>'
                     f'<text class="label" x="{end}" y="{places[k]:.1f}" dy=".34em">{label}</text>'
@@ -239,12 +249,18 @@ class _Plot:
 
 
 def _spread(heights: Sequence[float]) -> list[float]:
-    """Ascending heights moved apart to a label's height, as little as that takes, inside the plot."""
-    places = list(heights)
-    for k in range(1, len(places)):
-        places[k] = max(places[k], places[k - 1] + _LABEL_GAP)
-    limit = float(TOP + PLOT_HEIGHT)
-    for k in range(len(places) - 1, -1, -1):
-        places[k] = min(places[k], limit)
-        limit = places[k] - _LABEL_GAP
-    return places
+    """Ascending heights moved apart to a label's height, as little as that takes in least squares, inside the plot.
+
+    Less the room that the labels before it take, each height is to be at least the one before: isotonic regression, by
+    pooling neighbours (Barlow et al., 1972).
+    """
+    pools: list[tuple[float, int]] = []
+    for k, height in enumerate(heights):
+        pool = height - k * _LABEL_GAP, 1
+        while pools and pools[-1][0] >= pool[0]:
+            mean, size = pools.pop()
+            pool = (mean * size + pool[0] * pool[1]) / (size + pool[1]), size + pool[1]
+        pools.append(pool)
+    low, high = TOP + 4.0, TOP + PLOT_HEIGHT - (len(heights) - 1) * _LABEL_GAP
+    level = [min(max(mean, low), max(low, high)) for mean, size in pools for _ in range(size)]
+    return [height + k * _LABEL_GAP for k, height in enumerate(level)]

@@ -134,8 +134,8 @@ def _scan(summary: Mapping[str, Any], findings: Sequence[Finding]) -> Parts:
         level="error" if contaminated else "warning" if review else "clear",
         warnings=tuple(warnings),
         figures=(
-            (f"{_open(findings, 'contaminated'):,}", "contaminated"),
-            (f"{_open(findings, 'review'):,}", "to review"),
+            (f"{_open(findings, 'contaminated'):,}", "contaminated findings"),
+            (f"{_open(findings, 'review'):,}", "findings to review"),
             *_accepted(findings),
             (f"{summary.get('records_read', 0):,}", "records read"),
             (f"{sum(summary.get('records_skipped', {}).values()):,}", "records skipped"),
@@ -267,8 +267,8 @@ def _scores(summary: Mapping[str, Any], findings: Sequence[Finding]) -> Parts:
         level="error" if strong else "warning" if review else "clear",
         warnings=warnings,
         figures=(
-            (f"{_open(findings, 'strong'):,}", "strong"),
-            (f"{_open(findings, 'review'):,}", "to review"),
+            (f"{_open(findings, 'strong'):,}", "strong findings"),
+            (f"{_open(findings, 'review'):,}", "findings to review"),
             *_accepted(findings),
             (f"{summary['models']:,}", "models"),
             (f"{len(benchmarks):,}", "benchmarks"),

@@ -100,7 +100,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _VERDICT,
         _BENCHMARK,
         Column("item", "Item", _of("item_id"), opens=True),
-        Column("source", "Source", lambda f: file_name(f.subject)),
+        Column("source", "Source", lambda f: file_name(f.subject), minor=True),
         Column("row", "Row", _number("row"), number=0, minor=True),
         Column("field", "Field", _of("field"), minor=True),
         _KIND,

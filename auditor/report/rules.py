@@ -18,8 +18,8 @@ LABELS: dict[str, str] = {
     "data/boilerplate": "stock phrases",
     "data/rephrased": "in other words",
     "data/similar": "similar text",
-    "score/outlier": "score above expectation",
-    "score/low-outlier": "score below expectation",
+    "score/outlier": "above expectation",
+    "score/low-outlier": "below expectation",
     "score/leads-in-public-only": "high in public only",
     "lineage/flagged-ancestor": "descends from a flagged model",
 }

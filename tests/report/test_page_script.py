@@ -330,4 +330,4 @@ def test_cells_without_a_number_stand_last_in_either_order(check_dir: Path, scor
     assert node(data, "table.sort('size'); table.sort('size'); return table.rows;") == [2, 1, 0]
     assert node(data, "return table.cell(data.columns.find((c) => c.key === 'size'), 0);") == "–"
     small = node(data, "return [0, 1, 2].map((row) => table.cell(data.columns.find((c) => c.key === 'q'), row));")
-    assert small == ["0.000014", "0.0014", "0.0014"]
+    assert small == ["1.4e-5", "0.0014", "0.0014"]

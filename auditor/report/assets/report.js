@@ -251,7 +251,7 @@
   // a link to a finding opens it, whatever page it is on and whatever the filters hide
   function follow() {
     if (!location.hash.startsWith("#finding-")) return;
-    const row = data.ids.indexOf(decodeURIComponent(location.hash.slice("#finding-".length)));
+    const row = data.ids.indexOf(location.hash.slice("#finding-".length));
     if (row < 0) return;
     if (!table.rows.includes(row)) clearFilters();
     page = Math.floor(table.rows.indexOf(row) / pageSize);

@@ -76,7 +76,10 @@ globalThis.FindingTable = class FindingTable {
     const cell = column.cells[row];
     if (column.values !== undefined) return column.values[cell];
     if (cell === null) return "–";
-    if (column.digits < 0) return cell === 0 ? "0" : String(Number(cell.toPrecision(-column.digits)));
+    if (column.digits < 0) {
+      const digits = -column.digits;
+      return cell > 0 && cell < 1e-4 ? cell.toExponential(digits - 1) : String(Number(cell.toPrecision(digits)));
+    }
     column.format ??= new Intl.NumberFormat("en", {
       minimumFractionDigits: column.digits,
       maximumFractionDigits: column.digits,
