@@ -157,7 +157,7 @@ def _markdown(run: Run, folder: Path, full_text: bool) -> list[Path]:
         from auditor.report.markdown import render_scan_report
 
         return _write(folder / REPORT, render_scan_report(run.summary, run.findings, full_text=full_text))
-    # the pages of a check quote nothing, so that there is nothing in them to render in another way
+    # the pages of a check are its own, with excerpts only, whatever text is asked for
     pages = [REPORT, *(str(entry.get("page", "")) for entry in run.summary.get("entries", ()))]
     return [path for name in dict.fromkeys(pages) for path in _copy(run, folder, name)]
 
