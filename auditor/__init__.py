@@ -20,6 +20,7 @@ _LAZY = {
     "ScanResult": "auditor.results",
     "load_benchmark": "auditor.suites",
     "scan": "auditor.scanning",
+    "write_reports": "auditor.report.formats",
 }
 """Public names and the module each is loaded from on first use."""
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from auditor.checking.check import check_entry as check_entry
     from auditor.config import ScanConfig as ScanConfig
     from auditor.index import BenchmarkIndex as BenchmarkIndex
+    from auditor.report.formats import write_reports as write_reports
     from auditor.results import ScanResult as ScanResult
     from auditor.scanning import scan as scan
     from auditor.scores.audit import audit_scores as audit_scores
@@ -44,6 +46,7 @@ __all__ = [
     "check_entry",
     "load_benchmark",
     "scan",
+    "write_reports",
 ]
 
 

@@ -101,12 +101,13 @@ class CheckResult:
         return [f for e in self.entries for f in e.findings]
 
     def write(self, directory: str | os.PathLike[str]) -> None:
-        """Write `summary.json`, `findings.json`, `report.md`, `entries/*.md`, and `matches.jsonl` if sets were scanned.
+        """Write JSON, `report.md`, `report.html`, `entries/*.md`, and `matches.jsonl` if sets were scanned.
 
         Raises OutputError where that cannot be done.
         """
         from auditor.report.check import render_check_report, render_entry_page
         from auditor.report.files import make_directory, write_findings, write_matches, write_summary, write_text
+        from auditor.report.formats import write_formats
 
         out = make_directory(directory)
         write_findings(out / "findings.json", self.findings, command="check")
@@ -124,6 +125,7 @@ class CheckResult:
         write_text(out / "report.md", render_check_report(self.summary, self.findings))
         # last: a directory with a summary is a finished one
         write_summary(out / "summary.json", self.summary)
+        write_formats(out, ["html"])
 
 
 def check_entries(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("-d", "--detector", "detectors", multiple=True, metavar="DETECTOR",
               help="Detector to run: ngram or minhash. May be repeated.  [default: both]")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
-              help="Directory for matches.jsonl, findings.json, summary.json and report.md.")  # fmt: skip
+              help="Directory for matches.jsonl, findings.json, summary.json, report.md and report.html.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
 @click.option("--workers", type=click.IntRange(1), help="Threads.  [default: all cores]")
 @click.option("--text-field", "text_fields", multiple=True, metavar="FIELD",
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False),
               help="The secret that a sketch was keyed with (see `auditor sketch`).")  # fmt: skip
 @judge_options
+@click.option("--report", "reports", multiple=True, type=click.Choice(["sarif", "junit", "conda"]),
+              help="Also write the result in this form (see `auditor report`). May be repeated.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the interrupted scan in the output directory.")
 @click.option("--full-text", is_flag=True, help="Quote items in full in the report. It leaks the benchmark again.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -103,6 +105,8 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     if any(is_sketch(path) for path in train):
         from auditor.cli.sketch import scan_sketches
 
+        if options["reports"]:
+            raise click.UsageError("a sketch has no records to report: leave --report out.")
         if options["baseline"] is not None or options["baseline_out"] is not None:
             raise click.UsageError("a sketch has no records to accept findings of: leave --baseline out.")
         if judge is not None:
@@ -122,6 +126,10 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     if baseline is not None:
         result = result.with_baseline(baseline)
     result.write(options["out"], full_text=options["full_text"])
+    if options["reports"]:
+        from auditor.report.formats import write_formats
+
+        write_formats(options["out"], options["reports"])
     written = None if options["baseline_out"] is None else write_baseline(options["baseline_out"], result.findings)
     if not options["quiet"]:
         try:

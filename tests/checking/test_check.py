@@ -105,7 +105,7 @@ def test_what_is_written(example: CheckResult, tmp_path: Path) -> None:
     example.write(tmp_path / "out")
     names = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file())
     pages = [e.page for e in example.entries]
-    assert names == sorted(["findings.json", "matches.jsonl", "report.md", "summary.json", *pages])
+    assert names == sorted(["findings.json", "matches.jsonl", "report.html", "report.md", "summary.json", *pages])
     run = read_run(tmp_path / "out")
     assert run.command == "check"
     assert list(run.findings) == example.findings

@@ -102,7 +102,7 @@ def test_every_page_shows_it_and_nothing_more(hostile: tuple[CheckResult, Path])
         markdown = path.read_text(encoding="utf-8")
         page = Page(markdown)
         assert page.tags <= ALLOWED_TAGS, page.tags - ALLOWED_TAGS
-        assert page.attributes <= {"href", "style", "align", "width", "valign", "open", "class"}
+        assert page.attributes <= {"href", "style", "align", "width", "valign", "open", "class", "id"}
         assert all(re.fullmatch(r"entries/[A-Za-z0-9._-]+\.md", link) for link in page.links), page.links
         assert "alert(1)" in page.text
         # GitHub makes mentions and references of what is left when the page is rendered
