@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.option("-b", "--benchmark", "benchmarks", multiple=True, metavar="BENCHMARK",
               help="Catalog name (see `auditor suites list`), path, or name=path. May be repeated.")  # fmt: skip
 @click.option("-d", "--detector", "detectors", multiple=True, metavar="DETECTOR",
-              help="Detector to run: ngram or minhash. May be repeated.  [default: both]")  # fmt: skip
+              help="ngram, minhash or rephrase. May be repeated.  [default: ngram and minhash]")  # fmt: skip
+@click.option("--model", default="all-MiniLM-L6-v2", metavar="NAME",
+              help="Model of rephrase: a sentence-transformers name or folder, or 'multilingual'.")  # fmt: skip
+@click.option("--fdr", type=click.FloatRange(0, 1), default=0.01,
+              help="False discovery rate of the rephrases that are called contaminated.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
               help="Directory for matches.jsonl, findings.json, summary.json, report.md and report.html.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
@@ -98,7 +102,7 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         max_record_bytes=options["max_record_bytes"],
         max_expansion=options["max_expansion"],
     )
-    config = _config(options["detectors"], options["settings"])
+    config = _config(options["detectors"], options["settings"], model=options["model"], fdr=options["fdr"])
     judge = judge_of(options)
     from auditor.sketch.files import is_sketch
 
@@ -162,10 +166,10 @@ def exit_code(result: ScanResult, fail_on: str, max_skipped: float) -> int:
     return 0
 
 
-def _config(detectors: tuple[str, ...], settings: tuple[str, ...]) -> ScanConfig:
+def _config(detectors: tuple[str, ...], settings: tuple[str, ...], **given: Any) -> ScanConfig:
     from auditor.config import ScanConfig
 
-    values: dict[str, Any] = {"detectors": detectors} if detectors else {}
+    values: dict[str, Any] = {**given, **({"detectors": detectors} if detectors else {})}
     known = {t.name: t.default for t in ScanConfig.thresholds()}
     for setting in settings:
         name, equals, value = setting.partition("=")

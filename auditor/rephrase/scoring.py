@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
 
 TEXT: Final = {
-    "similarity": 8.2, "gap": 4.0, "missing": -3.5, "added": -4.2, "names_missing": -1.2, "names_added": -1.6,
-    "negation": -1.0, "length": -1.5, "overlap": -4.0, "alignment": 6.0, "information": 1.0,
+    "similarity": 7.47, "gap": 3.21, "missing": -2.86, "added": -2.38, "names_missing": -0.58, "names_added": -2.30,
+    "negation": -1.03, "length": -1.23, "overlap": -3.51, "alignment": 8.00, "information": 1.39,
 }  # fmt: skip
 """Log odds for each unit of a signal."""
-TEXT_INTERCEPT: Final = -6.0
+TEXT_INTERCEPT: Final = -9.48
 PROGRAM: Final = {
-    "purpose": 5.0, "body": -3.0, "whole": 4.5, "gap": 2.0, "values": 2.6, "values_share": 5.9, "overlap": -8.0,
-    "name_share": 1.0, "alignment": 12.0, "information": 1.3,
+    "similarity": 1.65, "purpose": 7.23, "body": -2.21, "whole": 4.19, "values": 0.16, "values_share": 7.25,
+    "overlap": -7.13, "name_share": -0.31, "alignment": 8.16, "information": 1.40,
 }  # fmt: skip
-PROGRAM_INTERCEPT: Final = -12.0
+PROGRAM_INTERCEPT: Final = -7.70
 FOREIGN: Final = {"similarity": 8.2, "gap": 4.0, "missing": -3.5, "added": -4.2, "information": 1.0}
 """Where the scripts differ: the signals that need no common words."""
 FOREIGN_INTERCEPT: Final = -6.0
