@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,28 +17,55 @@ import orjson
 
 from auditor.cache import cache_directory
 from auditor.embedding.words import WordVectors
-from auditor.rephrase.code import Program, program_in
-from auditor.rephrase.signals import Rarity
-from auditor.rephrase.views import ANSWERED, ASK, OPTIONS, PURPOSE, QUESTION, ItemView, item_views
+from auditor.rephrase.signals import Rarity, content_words
+from auditor.rephrase.views import ANSWERED, ASK, OPTIONS, PURPOSE, QUESTION, ItemView, item_views, program_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from auditor.embedding import Embedder
     from auditor.index import BenchmarkIndex
+    from auditor.rephrase.code import Program
     from auditor.types import Item
 
-BANK_VERSION: Final = "1"
+BANK_VERSION: Final = "2"
 SAMPLE: Final = 2000
 """Items of a benchmark whose nearest siblings say what cosine is ordinary in it."""
 FEW: Final = 30
 """A benchmark of fewer items takes the run's median instead."""
 SAME_QUESTION: Final = 0.97
 """Cosine from which on two items of a benchmark ask the same: the second is no rival of the first."""
+USUAL: Final = 0.6
+"""That median where no benchmark of a run is large enough to tell: what it is for MiniLM and most benchmarks."""
+_FIRST_KINDS: Final = frozenset({QUESTION, PURPOSE})
 _STATIC_KINDS: Final = frozenset({QUESTION, ASK, OPTIONS, ANSWERED, PURPOSE})
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What takes time to make, and is kept in the cache."""
+
+    vectors: NDArray[np.float32]
+    """[views, dimension], unit length."""
+    coarse: NDArray[np.float32]
+    """[views, WordVectors.DIMENSION]: the same views by word vectors; zeros for those that are not looked for so."""
+    ordinary: NDArray[np.float32]
+    """[benchmarks]: median cosine of an item and its nearest sibling."""
+    coarse_ordinary: NDArray[np.float32]
+    """[benchmarks]: the same by word vectors."""
+    stem_start: NDArray[np.int64]
+    """[views + 1]"""
+    stem_ids: NDArray[np.int32]
+    """Stems of the content words of view v: stem_ids[stem_start[v]:stem_start[v + 1]]."""
+    stem_counts: NDArray[np.int32]
+    """[benchmarks, stems]: items that have the stem."""
+    item_counts: NDArray[np.int64]
+    """[benchmarks]"""
+    word_vectors: NDArray[np.float32]
+    word_weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,31 +74,33 @@ class Bank:
 
     views: tuple[ItemView, ...]
     group_of: NDArray[np.int32]
-    """[views]: the group of items (see BenchmarkIndex) that a view is of."""
+    """[views], ascending: the group of items (see BenchmarkIndex) that a view is of."""
     benchmark_of: NDArray[np.int32]
-    """[views]"""
-    vectors: NDArray[np.float32]
-    """[views, dimension], unit length."""
+    """[views], ascending"""
+    arrays: Arrays
     words: WordVectors
-    coarse: NDArray[np.float32]
-    """[views, words.DIMENSION]: the same views by word vectors; zeros for those that are not looked for so."""
-    ordinary: NDArray[np.float32]
-    """[benchmarks]: median cosine of an item and its nearest sibling."""
-    coarse_ordinary: NDArray[np.float32]
-    """[benchmarks]: the same by word vectors."""
+    stems: Mapping[str, int]
+    """Number of each stem."""
     rarities: tuple[Rarity, ...]
     """One for each benchmark."""
     value_rarities: tuple[dict[str, float], ...]
     """Nats of the literals of each benchmark's programs."""
-
     programs: Mapping[int, Program]
     """The program of a group's item, where it is one."""
+
+    def nats(self, benchmark: int) -> NDArray[np.float32]:
+        """[stems]: how much each says among the items of a benchmark."""
+        counts = self.arrays.stem_counts[benchmark]
+        return np.asarray(np.log((self.arrays.item_counts[benchmark] + 1) / (counts + 0.5)), np.float32)
 
 
 def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
     """The bank of an index for a model: from the cache if it was built before, or built and cached."""
     items = _first_items(index)
-    views, groups, benchmarks = [], [], []
+    items.sort(key=lambda entry: (int(index.arrays["benchmark_of"][entry[1]]), entry[0]))
+    views: list[ItemView] = []
+    groups: list[int] = []
+    benchmarks: list[int] = []
     for group, number, item in items:
         for view in item_views(item):
             views.append(view)
@@ -80,11 +110,18 @@ def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
     for view, benchmark in zip(views, benchmarks, strict=True):
         digest.update(orjson.dumps([benchmark, view.kind, view.text]))
     folder = cache_directory() / "rephrase" / digest.hexdigest()[:32]
-    stored = _load(folder, len(views)) or _make(folder, embedder, views)
-    vectors, words, coarse = stored
-    return _assembled(
-        index, items, tuple(views), np.array(groups, np.int32), np.array(benchmarks, np.int32), vectors, words, coarse
+    count = len(index.benchmarks)
+    arrays, words, stems = _load(folder, len(views)) or _make(folder, embedder, views, benchmarks, count)
+    names = list(stems)
+    rarities = tuple(
+        Rarity(int(arrays.item_counts[b]), {names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
+        for b, counts in enumerate(arrays.stem_counts)
     )
+    programs, values = _programs(items, views, groups, benchmarks, count)
+    return Bank(
+        tuple(views), np.array(groups, np.int32), np.array(benchmarks, np.int32), arrays, words, stems, rarities,
+        values, programs,
+    )  # fmt: skip
 
 
 def _first_items(index: BenchmarkIndex) -> list[tuple[int, int, Item]]:
@@ -97,69 +134,75 @@ def _first_items(index: BenchmarkIndex) -> list[tuple[int, int, Item]]:
     return found
 
 
+def _programs(
+    items: Sequence[tuple[int, int, Item]], views: Sequence[ItemView], groups: Sequence[int],
+    benchmarks: Sequence[int], count: int,
+) -> tuple[dict[int, Program], tuple[dict[str, float], ...]]:  # fmt: skip
+    """The items that are programs, and how much each literal says among those of each benchmark."""
+    of_group = {g: b for v, g, b in zip(views, groups, benchmarks, strict=True) if v.kind == PURPOSE}
+    programs: dict[int, Program] = {}
+    seen: list[Counter[str]] = [Counter() for _ in range(count)]
+    for group, _, item in items:
+        if group in of_group and (program := program_of(item)) is not None:
+            programs[group] = program
+            seen[of_group[group]].update(program.values)
+    sizes = Counter(of_group.values())
+    return programs, tuple(
+        {value: float(np.log((sizes[b] + 1) / (n + 0.5))) for value, n in counts.items()}
+        for b, counts in enumerate(seen)
+    )
+
+
 def _make(
-    folder: Path, embedder: Embedder, views: list[ItemView]
-) -> tuple[NDArray[np.float32], WordVectors, NDArray[np.float32]]:
+    folder: Path, embedder: Embedder, views: Sequence[ItemView], benchmarks: Sequence[int], count: int
+) -> tuple[Arrays, WordVectors, dict[str, int]]:
     vectors = embedder.encode([view.text for view in views])
     words = WordVectors.distil(embedder, [view.text for view in views if view.kind in _STATIC_KINDS])
     coarse = words.embed(view.text if view.kind in _STATIC_KINDS else "" for view in views)
+    of_views = [content_words(view.text) for view in views]
+    stems = {stem: i for i, stem in enumerate(sorted(set().union(*of_views)))}
+    counts = np.zeros((count, len(stems)), np.int32)
+    items = np.zeros(count, np.int64)
+    for view, benchmark, found in zip(views, benchmarks, of_views, strict=True):
+        if view.kind in _FIRST_KINDS:
+            items[benchmark] += 1
+            counts[benchmark, [stems[stem] for stem in found]] += 1
+    first = np.array([view.kind in _FIRST_KINDS for view in views], bool)
+    of_benchmark = np.array(benchmarks, np.int32)
+    arrays = Arrays(
+        vectors, coarse, _ordinary(vectors, first, of_benchmark, count), _ordinary(coarse, first, of_benchmark, count),
+        np.concatenate([[0], np.cumsum([len(found) for found in of_views])]).astype(np.int64),
+        np.array([stems[stem] for found in of_views for stem in sorted(found)], np.int32),
+        counts, items, words.vectors, words.weights,
+    )  # fmt: skip
     staging = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
         staging.mkdir(parents=True, exist_ok=True)
-        np.save(staging / "vectors.npy", vectors)
-        np.save(staging / "coarse.npy", coarse)
-        np.save(staging / "word_vectors.npy", words.vectors)
-        np.save(staging / "word_weights.npy", words.weights)
+        for field in fields(Arrays):
+            np.save(staging / f"{field.name}.npy", getattr(arrays, field.name))
+        (staging / "stems.json").write_bytes(orjson.dumps(list(stems)))
         (staging / "words.json").write_bytes(orjson.dumps(list(words.words)))
         os.replace(staging, folder)  # noqa: PTH105
     except OSError:
         # another process was faster, or the cache cannot be written, which only costs time
         shutil.rmtree(staging, ignore_errors=True)
-    return vectors, words, coarse
+    return arrays, words, stems
 
 
-def _load(folder: Path, views: int) -> tuple[NDArray[np.float32], WordVectors, NDArray[np.float32]] | None:
+def _load(folder: Path, views: int) -> tuple[Arrays, WordVectors, dict[str, int]] | None:
     if not (folder / "words.json").is_file():
         return None
     try:
-        vectors = np.load(folder / "vectors.npy")
-        coarse = np.load(folder / "coarse.npy")
-        words = WordVectors(
-            tuple(orjson.loads((folder / "words.json").read_bytes())),
-            np.load(folder / "word_vectors.npy"), np.load(folder / "word_weights.npy"),
-        )  # fmt: skip
+        arrays = Arrays(**{field.name: np.load(folder / f"{field.name}.npy") for field in fields(Arrays)})
+        words = tuple(orjson.loads((folder / "words.json").read_bytes()))
+        stems = {stem: i for i, stem in enumerate(orjson.loads((folder / "stems.json").read_bytes()))}
     except (OSError, ValueError, EOFError):
+        # damaged: what is in a cache can be made again
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    return (vectors, words, coarse) if len(vectors) == len(coarse) == views else None
-
-
-def _assembled(
-    index: BenchmarkIndex, items: list[tuple[int, int, Item]], views: tuple[ItemView, ...],
-    groups: NDArray[np.int32], benchmarks: NDArray[np.int32], vectors: NDArray[np.float32], words: WordVectors,
-    coarse: NDArray[np.float32],
-) -> Bank:  # fmt: skip
-    count = len(index.benchmarks)
-    first = np.array([view.kind in {QUESTION, PURPOSE} for view in views], bool)
-    ordinary = _ordinary(vectors, first, benchmarks, count)
-    coarse_ordinary = _ordinary(coarse, first, benchmarks, count)
-    rarities = []
-    values = []
-    programs = {}
-    for benchmark in range(count):
-        of_it = [(g, i) for g, n, i in items if int(index.arrays["benchmark_of"][n]) == benchmark]
-        found = {g: p for g, i in of_it if (p := program_in(i.question + "\n" + (i.answers[0] if i.answers else "")))}
-        programs.update(found)
-        rarities.append(Rarity(found[g].purpose if g in found else i.question for g, i in of_it))
-        seen: dict[str, int] = {}
-        for program in found.values():
-            for value in program.values:
-                seen[value] = seen.get(value, 0) + 1
-        values.append({v: float(np.log((len(found) + 1) / (n + 0.5))) for v, n in seen.items()})
-    return Bank(
-        views, groups, benchmarks, vectors, words, coarse, ordinary, coarse_ordinary, tuple(rarities), tuple(values),
-        programs,
-    )  # fmt: skip
+    if len(arrays.vectors) != views:
+        return None
+    return arrays, WordVectors(words, arrays.word_vectors, arrays.word_weights), stems
 
 
 def _ordinary(
@@ -177,5 +220,5 @@ def _ordinary(
         likeness[likeness > SAME_QUESTION] = -1.0
         medians[benchmark] = np.median(likeness.max(axis=1))
     known = medians[~np.isnan(medians)]
-    fallback = float(np.median(known)) if len(known) else 0.6
+    fallback = float(np.median(known)) if len(known) else USUAL
     return np.where(np.isnan(medians), fallback, medians).astype(np.float32)

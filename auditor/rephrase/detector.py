@@ -31,12 +31,15 @@ COARSE_ITEMS: Final = 8
 """Item views that a record's view is compared with word by word before the model is asked."""
 WORDS_COUNT: Final = 0.6
 """What a common rare word counts beside the word vectors."""
+HALF_PRECISION: Final = 0.3
+"""Log odds that half precision may be wrong by."""
 RIVALS: Final = 3
 """Items that are measured for each view: the nearest is the right one in 93 to 99 of 100 cases, one of three in 99."""
 NEAR: Final = 24
 """Item views that are looked through for them."""
-EMITTED: Final = -3.0
-"""Log odds from which on a pair is kept for the end of the run."""
+EMITTED: Final = -1.0
+"""Log odds from which on a pair is kept for the end of the run: below, it is improbable in any corpus of which not
+half is contaminated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,22 @@ class Rephrase:
     log_odds: float
 
 
+Pair = tuple[int, str, RephraseSignals, float]
+"""(group, text of its nearest view, signals, log odds) of a record's view and an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A pair before its cosines are made exact."""
+
+    row: int
+    view: RecordView
+    text: str
+    program: Program | None
+    benchmark: int
+    pair: Pair
+
+
 class Rephraser:
     """Finds rephrases of an index's items in texts. Safe to call from any number of threads."""
 
@@ -67,8 +86,9 @@ class Rephraser:
         self._config = config
         # views come benchmark after benchmark
         self._slices = [slice(*np.searchsorted(bank.benchmark_of, [b, b + 1])) for b in range(len(names))]
-        self._coarse = _product(bank.coarse)
-        self._fine = _product(bank.vectors)
+        self._coarse = _product(bank.arrays.coarse)
+        self._nats = [bank.nats(b) for b in range(len(names))]
+        self._fine = _product(bank.arrays.vectors)
 
     def __call__(self, records: Sequence[tuple[int, Sequence[TextField]]]) -> tuple[list[Rephrase], RephraseTally]:
         """What (row, texts) of some records may rephrase, and the tally of all that was looked at."""
@@ -77,58 +97,56 @@ class Rephraser:
         tally.views = len(views)
         chosen = self._worth_encoding([view for _, view in views])
         tally.encoded = len(chosen)
-        found: dict[tuple[int, int], Rephrase] = {}
+        best: dict[tuple[int, int], _Candidate] = {}
         for begin in range(0, len(chosen), CHUNK):
-            part = [views[i] for i in chosen[begin : begin + CHUNK]]
-            for rephrase in self._look(part, tally):
-                key = (rephrase.row, rephrase.group)
-                if key not in found or rephrase.log_odds > found[key].log_odds:
-                    found[key] = rephrase
-        return [found[key] for key in sorted(found)], tally
+            for candidate in self._look([views[i] for i in chosen[begin : begin + CHUNK]], tally):
+                key = (candidate.row, candidate.pair[0])
+                if key not in best or candidate.pair[3] > best[key].pair[3]:
+                    best[key] = candidate
+        found = [self._exact(best[key]) for key in sorted(best)]
+        return [rephrase for rephrase in found if rephrase.log_odds >= EMITTED], tally
 
     def _worth_encoding(self, views: Sequence[RecordView]) -> list[int]:
-        """Views that the word vectors and the words that are shared make likely enough, by their numbers."""
-        bank = self._bank
+        """Numbers of the views that are worth what the model costs, by word vectors and by the words that are
+        shared."""
         kept: list[int] = []
         for begin in range(0, len(views), CHUNK):
-            part = views[begin : begin + CHUNK]
-            texts = [_coarse_text(view) for view in part]
-            likeness = self._coarse(bank.words.embed(texts))
+            texts = [_coarse_text(view) for view in views[begin : begin + CHUNK]]
+            likeness = self._coarse(self._bank.words.embed(texts))
+            stems = [[n for s in content_words(t) if (n := self._bank.stems.get(s)) is not None] for t in texts]
+            passed = np.zeros(len(texts), bool)
             for number, bounds in enumerate(self._slices):
-                if bounds.start == bounds.stop:
-                    continue
-                own = likeness[:, bounds]
-                ordinary = float(bank.coarse_ordinary[number])
-                best = own.max(axis=1)
-                # the words that are shared can add no more than their count
-                for i in np.flatnonzero(best + WORDS_COUNT >= self._bar(ordinary)):
-                    if begin + int(i) in kept[-len(part) :]:
-                        continue
-                    if best[i] >= self._bar(ordinary) or self._by_words(
-                        texts[i], own[i], number, bounds.start
-                    ) >= self._bar(ordinary):
-                        kept.append(begin + int(i))
-        return sorted(set(kept))
+                if bounds.start < bounds.stop:
+                    passed |= self._near(likeness[:, bounds], stems, number, ~passed)
+            kept += (begin + np.flatnonzero(passed)).tolist()
+        return kept
 
-    def _bar(self, ordinary: float) -> float:
-        return ordinary + self._config.rephrase_prefilter * (1 - ordinary)
+    def _near(
+        self, likeness: NDArray[np.float32], stems: Sequence[Sequence[int]], benchmark: int, asked: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which of some texts come near an item of a benchmark: [texts], of those that are `asked` about."""
+        arrays, first = self._bank.arrays, self._slices[benchmark].start
+        ordinary = float(arrays.coarse_ordinary[benchmark])
+        bar = ordinary + self._config.rephrase_prefilter * (1 - ordinary)
+        nats = self._nats[benchmark]
+        near = np.zeros(len(likeness), bool)
+        # common words add no more than their count
+        for i in np.flatnonzero(asked & (likeness.max(axis=1) + WORDS_COUNT >= bar)).tolist():
+            row = likeness[i]
+            own = set(stems[i])
+            size = float(nats[stems[i]].sum()) if own else 0.0
+            for view in np.argpartition(-row, min(COARSE_ITEMS, len(row) - 1))[:COARSE_ITEMS]:
+                place = first + int(view)
+                of_item = arrays.stem_ids[arrays.stem_start[place] : arrays.stem_start[place + 1]]
+                shared = sum(float(nats[stem]) for stem in of_item.tolist() if stem in own)
+                scale = (size * float(nats[of_item].sum())) ** 0.5
+                if row[view] + (WORDS_COUNT * shared / scale if scale else 0.0) >= bar:
+                    near[i] = True
+                    break
+        return near
 
-    def _by_words(self, text: str, likeness: NDArray[np.float32], benchmark: int, first: int) -> float:
-        words = content_words(text)
-        rarity = self._bank.rarities[benchmark]
-        own = rarity.total(words)
-        best = 0.0
-        near = np.argpartition(-likeness, min(COARSE_ITEMS, len(likeness) - 1))[:COARSE_ITEMS]
-        for view in near:
-            of_item = content_words(self._bank.views[first + int(view)].text)
-            shared = rarity.total(words & of_item)
-            if shared:
-                scale = (own * rarity.total(of_item)) ** 0.5
-                best = max(best, float(likeness[view]) + WORDS_COUNT * shared / scale)
-        return best
-
-    def _look(self, part: Sequence[tuple[int, RecordView]], tally: RephraseTally) -> list[Rephrase]:
-        """Encode views and measure the nearest items of each benchmark."""
+    def _look(self, part: Sequence[tuple[int, RecordView]], tally: RephraseTally) -> list[_Candidate]:
+        """Encode views, measure the nearest items of each benchmark and count them; the pairs that may matter."""
         found = []
         texts, programs = [], []
         for _, view in part:
@@ -151,27 +169,18 @@ class Rephraser:
                 if not pairs:
                     continue
                 best = max(range(len(pairs)), key=lambda k: pairs[k][3])
-                if pairs[best][3] > EMITTED - 1.0:
-                    exact = self._exactly(texts[i], programs[i], view, number)
-                    if exact is not None:
-                        pairs = exact
-                        best = max(range(len(pairs)), key=lambda k: pairs[k][3])
-                group, item_text, signals, odds = pairs[best]
-                for k, other in enumerate(pairs):
-                    if k != best and not other[2].changed:
-                        tally.count("others", self._names[number], other[3])
-                if not signals.changed:
-                    tally.count("nearest", self._names[number], odds)
-                if odds >= EMITTED:
-                    found.append(Rephrase(
-                        row, view.field, (view.begin, view.end), view.text, group, item_text, signals, odds
-                    ))  # fmt: skip
+                for k, pair in enumerate(pairs):
+                    if not pair[2].changed:
+                        kind = "nearest" if k == best else "others"
+                        tally.count(kind, self._names[number], pair[3])
+                if pairs[best][3] >= EMITTED - HALF_PRECISION:
+                    found.append(_Candidate(row, view, texts[i], programs[i], number, pairs[best]))
         return found
 
     def _pairs(
         self, likeness: NDArray[np.float32], benchmark: int, first: int, text: str, program: Program | None,
         vectors: Sequence[NDArray[np.float32] | None],
-    ) -> list[tuple[int, str, RephraseSignals, float]]:  # fmt: skip
+    ) -> list[Pair]:  # fmt: skip
         """(group, text of the nearest view, signals, log odds) of the nearest items that ask different things."""
         bank = self._bank
         near = np.argpartition(-likeness, min(NEAR, len(likeness) - 1))[:NEAR]
@@ -181,13 +190,13 @@ class Rephraser:
             view = first + int(place)
             if all(
                 bank.group_of[view] != bank.group_of[other]
-                and float(bank.vectors[view] @ bank.vectors[other]) < SAME_QUESTION
+                and float(bank.arrays.vectors[view] @ bank.arrays.vectors[other]) < SAME_QUESTION
                 for other in distinct
             ):
                 distinct.append(view)
                 if len(distinct) > RIVALS:
                     break
-        ordinary = float(bank.ordinary[benchmark])
+        ordinary = float(bank.arrays.ordinary[benchmark])
         pairs = []
         for k, view in enumerate(distinct[:RIVALS]):
             cosine = float(likeness[view - first])
@@ -213,7 +222,7 @@ class Rephraser:
         if of_item is None:
             return measure(bank.views[view].text, bank.views[first].text, text, similarity, gap, rarity)
         signals = measure(of_item.purpose, of_item.purpose, text, similarity, gap, rarity)
-        ordinary = float(bank.ordinary[benchmark])
+        ordinary = float(bank.arrays.ordinary[benchmark])
         kinds = self._kinds(first, group)
         purpose_vector, body_vector, whole_vector = vectors
 
@@ -241,22 +250,28 @@ class Rephraser:
         kinds: dict[int, NDArray[np.float32]] = {}
         view = first
         while view < len(bank.views) and bank.group_of[view] == group:
-            kinds[bank.views[view].kind] = bank.vectors[view]
+            kinds[bank.views[view].kind] = bank.arrays.vectors[view]
             view += 1
         return kinds
 
-    def _exactly(
-        self, text: str, program: Program | None, view: RecordView, benchmark: int
-    ) -> list[tuple[int, str, RephraseSignals, float]] | None:
-        """The same pairs in full precision, each text by itself."""
-        bounds = self._slices[benchmark]
-        own_vectors = self._bank.vectors[bounds]
-        exact = self._embedder.encode_exactly([text, *((_body(program), view.text) if program is not None else ())])
+    def _exact(self, candidate: _Candidate) -> Rephrase:
+        """A candidate in full precision, its text by itself: what else is scanned changes nothing in it."""
+        bounds = self._slices[candidate.benchmark]
+        own_vectors = self._bank.arrays.vectors[bounds]
+        program, view = candidate.program, candidate.view
+        exact = self._embedder.encode_exactly(
+            [candidate.text, *((_body(program), view.text) if program is not None else ())]
+        )
         vectors = [*exact, None, None][:3]
         own = own_vectors @ exact[0]
         if program is not None:
             own = np.maximum(own, own_vectors @ exact[2])
-        return self._pairs(np.asarray(own, np.float32), benchmark, bounds.start, text, program, vectors) or None
+        pairs = self._pairs(
+            np.asarray(own, np.float32), candidate.benchmark, bounds.start, candidate.text, program, vectors
+        )
+        same = [pair for pair in pairs if pair[0] == candidate.pair[0]]
+        group, item_text, signals, odds = same[0] if same else candidate.pair
+        return Rephrase(candidate.row, view.field, (view.begin, view.end), view.text, group, item_text, signals, odds)
 
 
 def _coarse_text(view: RecordView) -> str:

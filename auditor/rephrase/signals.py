@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +37,7 @@ MAX_INFORMATION: Final = 60.0
 """Nats beyond which more words say nothing more on which item it is."""
 
 
+@lru_cache(maxsize=1 << 17)
 def stem(word: str) -> str:
     """A word without its commonest English ending, in lower case; crude, and the same on both sides."""
     word = word.lower().removesuffix("'s")
@@ -67,16 +67,13 @@ def _is_latin(text: str) -> bool:
 class Rarity:
     """How much each content word says among the items of a benchmark."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._seen: Counter[str] = Counter()
-        self._texts = 0
-        for text in texts:
-            self._texts += 1
-            self._seen.update(content_words(text))
+    def __init__(self, texts: int, seen: Mapping[str, int]) -> None:
+        self._texts = texts
+        self._seen = seen
 
     def of(self, word: str) -> float:
         """Nats: -log of the share of items that have the word."""
-        return math.log((self._texts + 1) / (self._seen[word] + 0.5))
+        return math.log((self._texts + 1) / (self._seen.get(word, 0) + 0.5))
 
     def total(self, words: Iterable[str]) -> float:
         """Nats of all of `words`."""

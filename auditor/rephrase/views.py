@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from auditor.rephrase.code import program_in
+from auditor.rephrase.code import Program, program_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ class ItemView:
 def item_views(item: Item) -> tuple[ItemView, ...]:
     """The views of an item, the question itself (or what a program is for) first."""
     question = item.question.strip()
-    if (program := program_in(question + "\n" + (item.answers[0] if item.answers else ""))) is not None:
+    if (program := program_of(item)) is not None:
         views = [ItemView(PURPOSE, program.purpose), ItemView(WHOLE, question), ItemView(BODY, program.body)]
         return tuple(_shortened(v) for v in views if v.text.strip())
     views = [ItemView(QUESTION, question)]
@@ -65,6 +65,11 @@ def item_views(item: Item) -> tuple[ItemView, ...]:
     if item.answers and item.choices:
         views.append(ItemView(ANSWERED, f"{ask} {item.answers[0]}"))
     return tuple(_shortened(v) for v in views if v.text.strip())
+
+
+def program_of(item: Item) -> Program | None:
+    """The program that an item is, its solution included; None where it is none."""
+    return program_in(item.question.strip() + "\n" + (item.answers[0] if item.answers else ""))
 
 
 def _shortened(view: ItemView) -> ItemView:

@@ -168,7 +168,11 @@ def _by_benchmark(summary: Mapping[str, Any], findings: Sequence[Finding], rows:
     if rate is None:
         blocks.append("How many of these are false was not estimated in this run.")
     else:
-        bound = f", at most {100 * false['upper_95']:.1f} % with 95 % confidence" if "upper_95" in false else ""
+        bound = (
+            f", at most {100 * false['upper_95']:.1f} % with 95 % confidence"
+            if false.get("upper_95") is not None
+            else ""
+        )
         decoys = f" ({count(false['decoys'], 'decoy item')})" if "decoys" in false else ""
         method = f" {md_text(str(false['method']))}" if false.get("method") else ""
         blocks.append(
