@@ -53,7 +53,10 @@ def parse_globs(lines: Sequence[str]) -> Globs:
         glob = re.sub(r"^(?:\./)+", "", glob)
         if not glob.strip("/") or glob.startswith("/") or ".." in glob.split("/") or "\\" in glob:
             raise InputError(f"the glob {line!r} of the input paths must lie in the checkout, such as entries/*.yaml")
-        pattern = re.compile(_regex(glob.rstrip("/")))
+        try:
+            pattern = re.compile(_regex(glob.rstrip("/")))
+        except re.error as error:
+            raise InputError(f"the glob {line!r} of the input paths has a range that is none: {error}") from error
         (excluded if line.startswith("!") else folders if glob.endswith("/") else files).append(pattern)
     if not files and not folders:
         raise InputError("the input paths only excludes; name what is checked, such as entries/*.yaml")
@@ -61,7 +64,7 @@ def parse_globs(lines: Sequence[str]) -> Globs:
 
 
 def _regex(glob: str) -> str:
-    parts = re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]/]*\]|[\s\S]", glob)
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]\[/]+\]|[\s\S]", glob)
     return "".join(_part(part) for part in parts)
 
 
@@ -76,8 +79,8 @@ def _part(part: str) -> str:
         return r"[^/]"
     if part.startswith("[") and len(part) > 1:
         negated = part.startswith("[!")
-        inner = part[2 if negated else 1 : -1].replace("\\", "\\\\").replace("^", "\\^").replace("[", "\\[")
-        return f"[{'^/' if negated else ''}{inner.replace(']', chr(92) + ']')}]"
+        inner = part[2 if negated else 1 : -1].replace("^", "\\^")
+        return f"[{'^/' if negated else ''}{inner}]"
     return re.escape(part)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.action.run import LINK, RESULT
 from auditor.errors import InputError
+from auditor.report.blocks import count
 from auditor.types import Finding
 
 if TYPE_CHECKING:
@@ -97,13 +98,17 @@ def outcome_of(plan: Plan, work: Path) -> Outcome:
     rows: list[Row] = []
     points: list[Point] = []
     problems: list[str] = list(refused)
-    for run in result["runs"]:
-        code, problem, read = _judged(plan, run)
+    for number, run in enumerate(result["runs"]):
+        code, problem, (own_rows, own_points) = _judged(plan, run)
         codes.append(code)
-        rows += read[0]
-        points += read[1]
+        if plan.command == "scores":
+            # a table's findings and its own records name it without its folder
+            own_rows = [replace(row, name=plan.entries[number]) for row in own_rows]
+            own_points = [replace(point, file=plan.entries[number]) for point in own_points]
+        rows += own_rows
+        points += own_points
         problems += [problem] if problem else []
-    if plan.entries and not codes:
+    if len(codes) != (len(plan.entries) if plan.command == "scores" else bool(plan.entries)):
         return failed("The check did not run.", 3, plan.command, plan.notes)
     # a finding that fails the check is certain, whatever could not be checked
     code = 1 if 1 in codes else max([*codes, 3 if refused else 0])
@@ -235,11 +240,10 @@ def _scan_rows(plan: Plan, summary: Mapping[str, Any], findings: Sequence[Findin
 def _scores_rows(plan: Plan, summary: Mapping[str, Any], findings: Sequence[Finding]) -> list[Row]:  # noqa: ARG001
     own = sorted((f for f in findings if _counts(f)), key=lambda f: _effect(f) != "block")
     verdict = max((_effect(f) for f in own), key=VERDICTS.index, default="pass")
-    inputs = summary["inputs"]
-    name = without_link(str(inputs[0]["path"])) if inputs else "table"
     why = f"{own[0].subject}: {own[0].title}" if own else ""
     says = tuple(f"{f.subject}: {f.title}" for f in own[:5])
-    return [Row(verdict, name, f"{len(own):,} findings", why, says=says)]
+    about = f"{summary['models']:,} models, {count(len(own), 'finding')}"
+    return [Row(verdict, "", about, why, says=says)]
 
 
 _ROWS = {"check": _check_rows, "scan": _scan_rows, "scores": _scores_rows}

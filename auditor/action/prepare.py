@@ -114,6 +114,10 @@ def _refused(workspace: Path, path: str, inputs: Inputs) -> str:
     # fsspec reads `a::b` as a chain of file systems
     if inputs.command != "check" and ("::" in path or "://" in path):
         return "its name reads like a URL"
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
     return refusal(workspace, path)
 
 

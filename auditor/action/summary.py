@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.report.blocks import bullets, count, folded, listed, short, table
-from auditor.report.escape import md_cell, md_code, md_text, truncate
+from auditor.report.escape import html_line, md_cell, md_text, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +26,11 @@ def answer(outcome: Outcome) -> str:
     mark = _MARK[outcome.verdict]
     thing = _THING[outcome.command]
     blocked, review, passed = (outcome.counts.get(verdict, 0) for verdict in ("block", "review", "pass"))
-    told = []
-    if blocked:
-        told.append(f"{blocked:,} of {_things(outcome.row_count, thing)} {'is' if blocked == 1 else 'are'} blocked")
-    if review:
-        told.append(f"{review:,} {'is' if review == 1 else 'are'} for review")
+    told: list[str] = []
+    for number, what in ((blocked, "blocked"), (review, "for review")):
+        if number:
+            of = "" if told else f" of {_things(outcome.row_count, thing)}"
+            told.append(f"{number:,}{of} {'is' if number == 1 else 'are'} {what}")
     if passed and told:
         told.append(f"nothing speaks against {passed:,}")
     if outcome.verdict == "incomplete":
@@ -79,7 +79,7 @@ def _render(outcome: Outcome, extra: Sequence[str], rows: int, folds: int) -> st
         parts += ["Could not be checked:", *bullets([md_text(truncate(p, 300)) for p in problems], 5)]
     if shown:
         cells = [
-            [_verdict(row), md_code(short(row.name)), md_cell(short(row.about)), md_cell(truncate(row.why, 200)) or "–"]
+            [_verdict(row), md_cell(short(row.name)), md_cell(short(row.about)), md_cell(truncate(row.why, 200)) or "–"]
             for row in shown
         ]
         head = ["", _THING[outcome.command], {"check": "model"}.get(outcome.command, "result"), "first reason"]
@@ -100,6 +100,4 @@ def _details(row: Row) -> str:
     says = [md_text(truncate(text, 300)) for text in row.says]
     missing = [f"Not checked: {md_text(truncate(text, 300))}" for text in row.missing]
     ask = [f"To ask or do: {md_text(truncate(text, 300))}" for text in row.ask]
-    from auditor.report.escape import html_line
-
     return folded(html_line(f"{short(row.name)}: what was found, what to ask"), bullets([*says, *missing, *ask], 20))

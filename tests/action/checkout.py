@@ -13,8 +13,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "leaderboard"
 INPUTS = {"paths": "entries/*.yaml", "board": "board.csv", "policy": "policy.toml"}
 
 
-def entry(model: str = "made-up-spruce/Curlew-7.2B", more: str = "training_sets: []\n") -> str:
-    """An entry that the example's policy lets pass, without training data."""
+def entry(model: str = "made-up-spruce/Curlew-7.2B", more: str = "") -> str:
+    """An entry that the board's policy lets pass; it names no training data."""
     return f"""\
 model: {model}
 params_b: 7.2
@@ -61,18 +61,16 @@ class Checkout:
         return event(base, head)
 
 
-def board(path: Path, *, example: bool = False) -> Checkout:
-    """The example's board; its entries only with `example`."""
+def board(path: Path) -> Checkout:
+    """The example's board and policy, which asks for no training data here; and one entry of its own."""
     repository = Checkout(path)
     path.mkdir()
     repository.git("init", "-q", "-b", "main")
     for name in ("board.csv", "policy.toml", "orchard.jsonl"):
         shutil.copy(EXAMPLE / name, path / name)
-    if example:
-        shutil.copytree(EXAMPLE / "data", path / "data")
-        shutil.copytree(EXAMPLE / "entries", path / "entries")
-    else:
-        repository.write("entries/old.yaml", entry("made-up-oak/Old-7.2B"))
+    policy = (path / "policy.toml").read_text(encoding="utf-8")
+    repository.write("policy.toml", policy.replace('"training_sets", ', ""))
+    repository.write("entries/old.yaml", entry("made-up-oak/Old-7.2B"))
     repository.commit()
     repository.git("checkout", "-q", "-b", "change")
     return repository

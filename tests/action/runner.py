@@ -63,7 +63,9 @@ def installed(folder: Path) -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         site = next((folder / "lib").glob("python*/site-packages"))
-        (site / "here.pth").write_text(f"{ROOT}\n{sysconfig.get_paths()['purelib']}\n{sysconfig.get_paths()['platlib']}\n")
+        (site / "here.pth").write_text(
+            f"{ROOT}\n{sysconfig.get_paths()['purelib']}\n{sysconfig.get_paths()['platlib']}\n"
+        )
     return python
 
 
@@ -100,7 +102,9 @@ class Runner:
         context: dict[str, Any] = {"inputs": {}, "steps": {}, "github": github, "runner": {"temp": str(self.temp)}}
         context["inputs"] = {name: self.text(value, context, job) for name, value in given.items()}
         for step in document["runs"]["steps"]:
-            assert not set(step) - {"id", "if", "shell", "env", "run", "uses", "with", "continue-on-error", "name"}, step
+            assert not set(step) - {"id", "if", "shell", "env", "run", "uses", "with", "continue-on-error", "name"}, (
+                step
+            )
             self.step(step, context, job)
         job.outputs = {name: self.text(o["value"], context, job) for name, o in document.get("outputs", {}).items()}
         return job
@@ -161,7 +165,9 @@ class Runner:
         return ("success" if done.returncode == 0 else "failure"), read_outputs(output.read_text(encoding="utf-8"))
 
     def head(self) -> str:
-        found = subprocess.run(["git", "-C", str(self.workspace), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            ["git", "-C", str(self.workspace), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
         return found.stdout.strip()
 
     def text(self, text: str, context: dict[str, Any], job: Job) -> str:
