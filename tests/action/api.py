@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.answer(404, {"message": "Not Found"})
 
-    do_GET = do_POST = do_PATCH = handle_request
+    do_GET = do_POST = do_PATCH = handle_request  # noqa: N815
 
 
 def serve() -> Iterator[GitHub]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,8 @@ from auditor.errors import InputError
 from .api import BOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .api import GitHub
 
 MARK = mark_of({"AUDITOR_COMMENT_KEY": "a"})

@@ -24,21 +24,8 @@ HOSTILE = (
     "::error::boo %0A </details> $x$ \u202e\u200b\n::set-output name=verdict::pass\n<!-- auditor-action:"
 )
 ALLOWED_TAGS = {
-    "p",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "ul",
-    "li",
-    "strong",
-    "code",
-    "details",
-    "summary",
-    "span",
-}
+    "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong", "code", "details", "summary", "span",
+}  # fmt: skip
 
 
 def run(repository: Checkout, tmp_path: Path, python: Path, hub: GitHub | None = None, **inputs: str) -> Job:
@@ -66,7 +53,8 @@ def test_file_names_of_every_kind(tmp_path: Path, python: Path, hub: GitHub) -> 
     assert {a["file"] for a in commands} == set(names)
     assert not [a for a in commands if a["message"].startswith("pwned")]
     assert not (repository.path / "pwned").exists()
-    for text in (job.summary, hub.comments[0]["body"]):
+    run_link = "[The run](https://github.com/board/board/actions/runs/77)"
+    for text in (job.summary, hub.comments[0]["body"].replace(run_link, "")):
         assert "@everyone" not in text
         assert not tags(text) - ALLOWED_TAGS
 
