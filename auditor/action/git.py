@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-PULL_REQUESTS = ("pull_request", "pull_request_target")
+PULL_REQUESTS = ("pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment")
+OF_A_BRANCH = ("push", "schedule", "workflow_dispatch", "repository_dispatch", "release")
+"""Events of the repository's own files. Any other may have a stranger's files checked out, and judged by themselves."""
 _DEPTH = "give actions/checkout `fetch-depth: 0`"
 
 
@@ -88,15 +90,20 @@ def review_of(name: str, event: Mapping[str, Any], workspace: Path, sha: str) ->
         sha: `GITHUB_SHA`: for `pull_request` the merge commit that GitHub made.
 
     Raises:
-        InputError: what is checked out is not what the pull request would bring, or the commits are not there.
+        InputError: what is checked out is not what the pull request would bring, or the commits are not there; or the
+            event is another one.
     """
     if name == "merge_group":
         group = _mapping(event, "merge_group")
         base, head = _commit(group, "base_sha"), _commit(group, "head_sha")
         _expect_head(workspace, (head,))
         return Review(base, _changes(workspace, base, head))
-    if name not in PULL_REQUESTS:
+    if name in OF_A_BRANCH:
         return None
+    if name not in PULL_REQUESTS:
+        raise InputError(
+            f"the event {name!r} may bring files of a stranger, and nothing to judge them by: use pull_request"
+        )
     request = _mapping(event, "pull_request")
     head_side, base_side = _mapping(request, "head"), _mapping(request, "base")
     number = request.get("number")

@@ -99,7 +99,7 @@ def outcome_of(plan: Plan, work: Path) -> Outcome:
     points: list[Point] = []
     problems: list[str] = list(refused)
     for number, run in enumerate(result["runs"]):
-        code, problem, (own_rows, own_points) = _judged(plan, run)
+        code, problem, (own_rows, own_points) = _judged(plan, run, str(result.get("log", "")))
         codes.append(code)
         if plan.command == "scores":
             # a table's findings and its own records name it without its folder
@@ -132,19 +132,21 @@ def _result(work: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) and isinstance(document.get("runs"), list) else None
 
 
-def _judged(plan: Plan, run: Mapping[str, Any]) -> tuple[int, str, tuple[list[Row], list[Point]]]:
+def _judged(plan: Plan, run: Mapping[str, Any], log: str) -> tuple[int, str, tuple[list[Row], list[Point]]]:
     """Exit code, what went wrong, and what was found, of one run."""
     code, place = run["exit_code"], Path(run["directory"])
     if code is None:
         return 3, f"The check took longer than {plan.timeout_minutes:g} minutes and was stopped.", ([], [])
     if code == 2:
-        return 2, "The input or the call is wrong. The log of this job says which.", ([], [])
+        return 2, f"The input or the call is wrong: {_last_error(log)}", ([], [])
     if code not in (0, 1, 3):
         return 3, f"The check ended in an unforeseen way (exit code {code}).", ([], [])
     try:
         summary, findings = _read(place, plan.command)
         rows = _ROWS[plan.command](plan, summary, findings)
         points = [_point(finding, summary) for finding in findings if _counts(finding)]
+    except FileNotFoundError:
+        return 3, f"The check left no result: {_last_error(log)}", ([], [])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         return 3, f"The check left no result that can be read ({type(error).__name__}: {error}).", ([], [])
     said = _expected_code(plan, summary, findings, rows)
@@ -157,6 +159,12 @@ def _judged(plan: Plan, run: Mapping[str, Any]) -> tuple[int, str, tuple[list[Ro
     if not run.get("rendered"):
         return max(code, 0) or 3, "The reports could not be written. The log of this job says more.", (rows, points)
     return code, "", (rows, points)
+
+
+def _last_error(log: str) -> str:
+    """What the command said last of why it ended; from outside, as all that a log holds."""
+    _, found, said = f"\n{log}".rpartition("\nerror: ")
+    return " ".join(said.split())[:_LONGEST] if found else "the log of this job says more."
 
 
 def _read(place: Path, command: str) -> tuple[dict[str, Any], list[Finding]]:

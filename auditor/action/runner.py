@@ -65,6 +65,8 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
                            "flagged": ("check", "scores"), "benchmarks": COMMANDS}.items():  # fmt: skip
         if said[name] and command not in commands:
             raise InputError(f"the input {name} means nothing to the command {command}; leave it out")
+    for name in ("comment", "sarif"):
+        is_true(env.get(f"{_PREFIX}{name.upper()}", "") or "true", name)
     benchmarks = tuple(part.strip() for part in re.split(r"[\n,]", said["benchmarks"]) if part.strip())
     return Inputs(
         paths, command, said["board"], said["policy"], said["flagged"], benchmarks, fail_on, said["baseline"],

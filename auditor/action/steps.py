@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.action.outcome import Outcome, failed, outcome_of, without_link
 from auditor.action.plan import read_plan
-from auditor.action.runner import MOST_ANNOTATIONS, annotation, is_true, new_work, quoted_log, write_json, write_outputs
+from auditor.action.runner import MOST_ANNOTATIONS, annotation, new_work, quoted_log, write_json, write_outputs
 from auditor.errors import AuditorError, InputError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _comment(env: Mapping[str, str], work: Path, outcome: Outcome) -> list[str]:
         number = read_plan(work).number
     except InputError:
         number = None
-    if number is None or not is_true(env.get("AUDITOR_INPUT_COMMENT", "") or "true", "comment"):
+    if number is None or env.get("AUDITOR_INPUT_COMMENT", "true").strip().lower() != "true":
         return []
     from auditor.action.comment import api_of, mark_of, put_comment, why_not
     from auditor.action.summary import MAX_COMMENT, render_summary

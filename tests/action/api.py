@@ -78,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, changed)
         elif parts.path == "/repos/board/board/issues/7/comments":
             self.answer(200, hub.comments[piece])
+        elif parts.path == "/repos/board/board/issues/8/comments":
+            self.answer(200, [])
         elif parts.path == "/repos/board/board/pulls":
             self.answer(200, [p for p in hub.pulls if p["head"]["label"] == query["head"]])
         elif parts.path == "/repos/board/board/pulls/7/files":

@@ -11,9 +11,11 @@ from auditor.action.comment import Api, CommentError, api_of, mark_of, put_comme
 from auditor.action.outcome import Outcome, Row, read_outcome
 from auditor.action.relay import relay_comment
 from auditor.action.steps import main
+from auditor.action.summary import MAX_COMMENT, render_summary
 from auditor.errors import InputError
 
 from .api import BOT
+from .test_hostile import hostile_outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +36,15 @@ def test_one_comment_is_written_and_updated(hub: GitHub) -> None:
     assert put_comment(api(hub), 7, MARK, "two") == "unchanged"
     assert put_comment(api(hub), 7, mark_of({"AUDITOR_COMMENT_KEY": "b"}), "other") == "created"
     assert [c["body"].splitlines()[1] for c in hub.comments] == ["two", "other"]
+
+
+def test_a_comment_that_would_be_too_long_is_cut(hub: GitHub) -> None:
+    hub.refuse = []
+    text = render_summary(hostile_outcome(), limit=MAX_COMMENT)
+    assert len(render_summary(hostile_outcome())) > 65_536 > len(text)
+    assert put_comment(api(hub), 7, MARK, text) == "created"
+    with pytest.raises(CommentError, match="422"):
+        put_comment(api(hub), 8, MARK, "x" * 65_536)
 
 
 def test_a_mark_in_the_comment_of_a_stranger_is_not_ours(hub: GitHub) -> None:

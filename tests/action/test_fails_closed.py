@@ -14,6 +14,7 @@ from auditor.action.outcome import outcome_of
 from auditor.action.plan import Plan, read_plan
 from auditor.action.run import command_lines, environment
 from auditor.action.steps import annotate, main, report
+from auditor.action.summary import render_summary
 from auditor.checking.check import check_entries
 from auditor.errors import InputError
 from auditor.scanning import scan
@@ -96,7 +97,7 @@ def test_files_that_are_missing_or_broken(tmp_path: Path, name: str, text: str |
         (out / name).write_text(text)
     found = outcome_of(plan(), tmp_path)
     assert (found.verdict, found.exit_code) == ("incomplete", 3)
-    assert "no result that can be read" in found.problems[0]
+    assert ("left no result: the log" if text is None else "no result that can be read") in found.problems[0]
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"runs": []}', '{"runs": 3}'])
@@ -150,6 +151,17 @@ def test_scans_and_tables(tmp_path: Path) -> None:
     assert (outcome.exit_code, outcome.verdict) == (3, "incomplete")
 
 
+def test_the_reason_is_in_the_summary(tmp_path: Path) -> None:
+    run = {"directory": str(tmp_path), "exit_code": 2, "rendered": False}
+    log = "error: old\nReport: x\nerror: 2 entries cannot be read:\n- a.yaml: <b>empty</b>\n- b.yaml: @x\n"
+    (tmp_path / "result.json").write_text(json.dumps({"runs": [run], "log": log}))
+    found = outcome_of(plan(), tmp_path)
+    assert found.problems == (
+        "The input or the call is wrong: 2 entries cannot be read: - a.yaml: <b>empty</b> - b.yaml: @x",
+    )
+    assert "<b>" not in render_summary(found)
+
+
 # steps
 
 
@@ -179,19 +191,26 @@ def test_what_is_installed(tmp_path: Path) -> None:
     assert commands(tmp_path, ())[1][-1] == str(ROOT)
 
 
-@pytest.mark.parametrize("step", ["python", "cache", "artifact", "sarif"])
-def test_a_step_of_others_fails(tmp_path: Path, python: Path, step: str) -> None:
+def test_python_cannot_be_set_up(tmp_path: Path, python: Path) -> None:
     repository = board(tmp_path / "ws")
     repository.write("entries/new.yaml", entry())
     payload = repository.merge()
-    runner = Runner(repository.path, tmp_path / "temp", "pull_request", payload, python, fail={step})
-    job = runner.run(**INPUTS, comment="false", sarif="true")
-    if step == "python":
-        assert (job.exit_code, job.outputs["exit-code"], job.outputs["verdict"]) == (1, "3", "incomplete")
-        assert job.outcomes["prepare"] == "skipped"
-    else:
-        # the check itself was made: what is kept of it, and where, does not change its answer
-        assert (job.exit_code, job.outputs["verdict"]) == (0, "pass")
+    runner = Runner(repository.path, tmp_path / "temp", "pull_request", payload, python, fail={"python"})
+    job = runner.run(**INPUTS, comment="false")
+    assert (job.exit_code, job.outputs["exit-code"], job.outputs["verdict"]) == (1, "3", "incomplete")
+    assert job.outcomes["prepare"] == "skipped"
+
+
+def test_what_is_kept_of_a_check_does_not_change_its_answer(tmp_path: Path, python: Path) -> None:
+    repository = board(tmp_path / "ws")
+    repository.write("entries/new.yaml", entry())
+    payload = repository.merge()
+    fail = {"cache", "artifact", "sarif"}
+    job = Runner(repository.path, tmp_path / "temp", "pull_request", payload, python, fail=fail).run(
+        **INPUTS, comment="false", sarif="true"
+    )
+    assert {job.outcomes[step] for step in fail} == {"failure"}
+    assert (job.exit_code, job.outputs["verdict"]) == (0, "pass")
 
 
 def test_the_check_cannot_be_started(tmp_path: Path) -> None:

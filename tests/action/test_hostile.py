@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def test_files_that_would_run_are_not_run(tmp_path: Path, python: Path) -> None:
         repository.write(f"{name}.py", code)
     repository.write("auditor/action/steps.py", code)
     repository.write("conftest.py", code)
-    repository.write(".numba_config.yaml", "disable_jit: 1\ncache_dir: poisoned\n")
+    repository.write(".numba_config.yaml", "cache_dir: [")
     repository.write("pip.conf", "[global]\nindex-url = http://127.0.0.1:1/\n")
     repository.write(".gitattributes", "* diff=x filter=x\n")
     repository.write("data/train.jsonl", '{"text": "nothing of note, many times over, in one record"}\n')
@@ -101,7 +102,6 @@ def test_files_that_would_run_are_not_run(tmp_path: Path, python: Path) -> None:
     job = run(repository, tmp_path, python)
     assert (job.exit_code, job.outputs["verdict"]) == (0, "pass"), job.log
     assert not canary.exists()
-    assert not (repository.path / "poisoned").exists()
 
 
 def test_entries_that_point_out_of_the_checkout(tmp_path: Path, python: Path) -> None:
@@ -118,24 +118,25 @@ def test_entries_that_point_out_of_the_checkout(tmp_path: Path, python: Path) ->
     assert "root:" not in told
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: &a [x, x]\n"
-        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
-        "model: " + "[" * 50_000,
-        "model: !!python/object/apply:os.system ['touch pwned']\n",
-        "",
-        "no entry",
-    ],
-    ids=["bomb", "deep", "object", "empty", "text"],
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefghi")
 )
-def test_an_entry_that_cannot_be_read_does_not_pass(tmp_path: Path, python: Path, text: str) -> None:
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[BOMB], ["model: " + "[" * 50_000, "model: !!python/object/apply:os.system ['touch pwned']\n", "", "no entry"]],
+    ids=["bomb", "others"],
+)
+def test_entries_that_cannot_be_read_do_not_pass(tmp_path: Path, python: Path, texts: list[str]) -> None:
     repository = board(tmp_path / "ws")
-    repository.write("entries/bad.yaml", text)
+    for number, text in enumerate(texts):
+        repository.write(f"entries/bad{number}.yaml", text)
     job = run(repository, tmp_path, python)
     assert (job.exit_code, job.outputs["exit-code"], job.outputs["verdict"]) == (1, "2", "incomplete"), job.log
     assert job.summary.startswith("⚪ **Not yet: this could not be checked**")
+    assert "bad0.yaml" in job.summary
+    assert all(f"bad{number}.yaml" in job.log for number in range(len(texts)))
     assert not (repository.path / "pwned").exists()
 
 

@@ -121,6 +121,14 @@ def test_payloads_that_are_none(tmp_path: Path, change: dict[str, Any], message:
         plan_of(repository, change)
 
 
+@pytest.mark.parametrize("name", ["issue_comment", "workflow_run", "", "pull_request_of_another_kind"])
+def test_events_that_may_bring_files_of_strangers_are_refused(tmp_path: Path, name: str) -> None:
+    """A stranger's files in the checkout would be judged by a policy from the same checkout."""
+    repository = board(tmp_path / "ws")
+    with pytest.raises(InputError, match="may bring files of a stranger"):
+        plan_of(repository, repository.merge(), name=name)
+
+
 # which files
 
 
@@ -390,6 +398,8 @@ def test_on_a_push_files_are_those_of_the_branch(tmp_path: Path) -> None:
         ({"command": "scan", "board": "b.csv"}, "board means nothing to the command scan"),
         ({"command": "scores", "baseline": "b"}, "baseline means nothing"),
         ({"cache": "yes"}, "cache is 'yes'"),
+        ({"sarif": "on"}, "sarif is 'on'"),
+        ({"comment": "1"}, "comment is '1'"),
         ({"timeout-minutes": "soon"}, "timeout-minutes"),
         ({"timeout-minutes": "nan"}, "timeout-minutes"),
         ({"timeout-minutes": "-1"}, "timeout-minutes"),
