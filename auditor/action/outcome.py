@@ -73,6 +73,8 @@ class Outcome:
     problems: tuple[str, ...] = ()
     """Why something could not be checked."""
     notes: tuple[str, ...] = ()
+    guarded: bool = False
+    """Whether the pull request changes what entries are judged by, or what runs here."""
 
     def to_json(self) -> dict[str, Any]:
         """For `outcome.json`."""
@@ -88,7 +90,7 @@ def outcome_of(plan: Plan, work: Path) -> Outcome:
     """What the runs came to; anything that is missing, contradicts itself or did not end is a problem, never a pass."""
     refused = [f"{path} was not read: {why}." for path, why in plan.refused]
     if not plan.entries and not refused:
-        return Outcome(plan.command, "pass", 0, notes=plan.notes)
+        return _guarded(Outcome(plan.command, "pass", 0, notes=plan.notes), plan)
     result = _result(work) if plan.entries else {"runs": []}
     if result is None:
         return failed(
@@ -116,12 +118,23 @@ def outcome_of(plan: Plan, work: Path) -> Outcome:
     worst = max((row.verdict for row in rows), key=VERDICTS.index, default="pass")
     points.sort(key=lambda point: point.level)
     levels = {level: sum(p.level == level for p in points) for level in ("error", "warning")}
-    return Outcome(
+    outcome = Outcome(
         plan.command, "incomplete" if code in (2, 3) else worst, code, tuple(rows[:MOST_ROWS]), len(rows),
         {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}, len(points),
         tuple(p for level in levels for p in [q for q in points if q.level == level][:MOST_POINTS]), levels,
         tuple(problems), plan.notes,
     )  # fmt: skip
+    return _guarded(outcome, plan)
+
+
+def _guarded(outcome: Outcome, plan: Plan) -> Outcome:
+    """The outcome, but no pass where the pull request changes what judges or what runs: a person must see that."""
+    if not plan.guarded:
+        return outcome
+    verdict, code = outcome.verdict, outcome.exit_code
+    if verdict == "pass":
+        verdict, code = "review", 1 if plan.fail_on == "review" else code
+    return replace(outcome, verdict=verdict, exit_code=code, guarded=True)
 
 
 def _result(work: Path) -> dict[str, Any] | None:
@@ -294,7 +307,7 @@ def read_outcome(path: Path, limit: int = 4 << 20) -> Outcome:
         return Outcome(
             _one_of(d["command"], tuple(_ROWS)), _one_of(d["verdict"], (*VERDICTS, "incomplete")), code, rows,
             _number(d["row_count"]), counts, _number(d["findings"]),
-            problems=_texts(d["problems"]), notes=_texts(d["notes"]),
+            guarded=d["guarded"] is True, problems=_texts(d["problems"]), notes=_texts(d["notes"]),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(

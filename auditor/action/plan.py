@@ -39,6 +39,8 @@ class Plan:
     fork: bool
     review: bool
     """Whether only what a pull request changes is checked."""
+    guarded: bool
+    """Whether the pull request changes what entries are judged by, or what runs: then a person must look."""
     notes: tuple[str, ...]
     """What a reader must know: files of the base that were used instead of the pull request's, files not checked."""
 

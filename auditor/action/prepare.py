@@ -62,6 +62,7 @@ def make_plan(env: Mapping[str, str], work: Path) -> tuple[Plan, str]:
         extras=_extras(inputs, document, [*benchmarks, *_of_policy(document, policy)]),
         timeout_minutes=inputs.timeout_minutes,
         number=review.number if review else None, fork=bool(review and review.fork), review=review is not None,
+        guarded=bool(files.changed or (review and any(c.path.startswith(".github/") for c in review.changes))),
         notes=tuple(notes),
     )  # fmt: skip
     return plan, _cache_key(policy, [*benchmarks, *_of_policy(document, policy)], work) if inputs.cache else ""

@@ -73,7 +73,9 @@ def run_plan(plan: Plan, work: Path, env: Mapping[str, str]) -> None:
     runs = []
     for place, arguments in command_lines(plan, out):
         code = _run(arguments, folder, variables, work, deadline)
-        formats = ["report", str(place), "-o", str(place), "--format", "html", "--format", "sarif"]
+        # a check and a scan write their page themselves
+        more = ["--format", "html"] if plan.command == "scores" else []
+        formats = ["report", str(place), "-o", str(place), "--format", "sarif", *more]
         rendered = (place / "summary.json").is_file() and _run(formats, folder, variables, work, deadline) == 0
         runs.append({"directory": str(place), "exit_code": code, "rendered": rendered})
     write_json(work / RESULT, {"runs": runs, "log": tail(work)})

@@ -29,7 +29,7 @@ def plan(**changes: Any) -> Plan:
     values: dict[str, Any] = {
         "command": "check", "fail_on": "block", "workspace": "/w", "entries": ("entries/clean.yaml",), "refused": (),
         "board": "", "policy": "", "flagged": "", "baseline": "", "benchmarks": (), "detectors": (), "extras": (),
-        "timeout_minutes": 60.0, "number": None, "fork": False, "review": True, "notes": (),
+        "timeout_minutes": 60.0, "number": None, "fork": False, "review": True, "guarded": False, "notes": (),
     }  # fmt: skip
     return Plan(**{**values, **changes})
 
@@ -160,6 +160,22 @@ def test_the_reason_is_in_the_summary(tmp_path: Path) -> None:
         "The input or the call is wrong: 2 entries cannot be read: - a.yaml: <b>empty</b> - b.yaml: @x",
     )
     assert "<b>" not in render_summary(found)
+
+
+def test_a_change_of_what_judges_is_no_pass(tmp_path: Path) -> None:
+    finished(tmp_path)
+    found = outcome_of(plan(guarded=True), tmp_path)
+    assert (found.verdict, found.exit_code) == ("review", 0)
+    assert render_summary(found).startswith(
+        "🟡 **Not without a person who looks at it**: nothing speaks against the entry checked, but the pull request changes "
+        "what entries are judged by, or what runs here."
+    )
+    assert outcome_of(plan(guarded=True, fail_on="review"), tmp_path).exit_code == 1
+    nothing = outcome_of(plan(guarded=True, entries=()), tmp_path)
+    assert nothing.verdict == "review"
+    assert render_summary(nothing).startswith(
+        "🟡 **Not without a person who looks at it**: the pull request changes what"
+    )
 
 
 # steps

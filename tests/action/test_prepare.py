@@ -151,6 +151,7 @@ def test_what_a_pull_request_changes(tmp_path: Path) -> None:
     assert "entries/skipped.yaml" in notes
     assert "Deleted, so that nothing was checked: entries/old.yaml and results/org__a/MMLU.json" in notes
     assert "changes .github/workflows/check.yml: it may change what runs here" in notes
+    assert plan.guarded
     assert plan.number == 7
     assert not plan.fork
 
@@ -269,6 +270,7 @@ def test_a_pull_request_does_not_relax_its_own_check(tmp_path: Path) -> None:
     assert not Path(plan.policy).is_relative_to(repository.path)
     note = next(note for note in plan.notes if "judged by the base branch's version" in note)
     assert "policy.toml, orchard.jsonl and board.csv" in note
+    assert plan.guarded
 
 
 def test_a_policy_that_only_the_pull_request_has_judges_nothing(tmp_path: Path) -> None:
@@ -347,6 +349,7 @@ def test_extras_and_cache_follow_the_policy(tmp_path: Path) -> None:
     payload = repository.merge()
     plan, key = plan_of(repository, payload)
     assert plan.extras == ("yaml",)
+    assert not plan.guarded
     assert plan_of(repository, payload)[1] == key
     assert plan_of(repository, payload, cache="false")[1] == ""
     deep, other = plan_of(repository, payload, policy="deep/policy.toml", command="scan", board="")
