@@ -42,8 +42,9 @@ def answer(outcome: Outcome) -> str:
         if not (blocked or review):
             told = [f"nothing speaks against {_the(outcome.row_count, thing)}"] if outcome.row_count else []
         found = [listed(told)] if told else []
+        joint = ", and " if blocked or review else ", but "
         guarded = ["the pull request changes what entries are judged by, or what runs here"] if outcome.guarded else []
-        return f"{mark} **Not without a person who looks at it**: {(', and ' if blocked or review else ', but ').join([*found, *guarded])}."
+        return f"{mark} **Not without a person who looks at it**: {joint.join([*found, *guarded])}."
     if not outcome.row_count:
         return f"{mark} **Nothing to check here**: nothing that the input paths name is added or changed."
     return f"{mark} **Yes, as far as this check can tell**: nothing speaks against {_the(outcome.row_count, thing)}."
