@@ -115,7 +115,7 @@ class BenchmarkIndex:
     """Items of one or more benchmarks, ready to be looked for. Immutable; may be shared by threads."""
 
     def __init__(self, benchmarks: tuple[BenchmarkInfo, ...], parameters: dict[str, Any], arrays: dict[str, Any],
-                 items: bytes | mmap.mmap) -> None:  # fmt: skip
+                 items: bytes | mmap.mmap | memoryview) -> None:  # fmt: skip
         self.benchmarks = benchmarks
         self.parameters = parameters
         # numba compiles a kernel once for arrays that may be written to and once for others: ours are all of one kind,
@@ -149,6 +149,10 @@ class BenchmarkIndex:
             item_id=row["item_id"], question=row["question"], choices=tuple(row["choices"]),
             answers=tuple(row["answers"]), passage=row["passage"], split=row["split"], subset=row["subset"],
         )  # fmt: skip
+
+    def items_data(self) -> bytes | mmap.mmap | memoryview:
+        """All items as lines of JSON, for another process to make the same index of."""
+        return self._items
 
     def is_decoy(self, number: int) -> bool:
         """Whether an item is a decoy (see `auditor.decoys`)."""

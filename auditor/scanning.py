@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,11 @@ from auditor.types import Benchmark, Skip
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from auditor.engines.ray import RayEngine
     from auditor.scanner import BlockResult
     from auditor.sources import Source
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def scan(
     reading: ReadOptions | None = None,
     workers: int | None = None,
     engine: str = "local",
+    address: str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -60,8 +63,9 @@ def scan(
         benchmarks: catalog names, paths, `name=path`, loaded benchmarks, or a built index.
         config: thresholds.
         reading: how the training set is read.
-        workers: threads; all cores of this process by default.
-        engine: what feeds the scanner.
+        workers: threads, or actors of a cluster; all cores by default.
+        engine: what feeds the scanner: "local" or "ray". address: of the Ray cluster, "HOST:PORT" or "auto"; None for
+        one of this machine alone.
         out: directory for a journal, so that an interrupted scan can go on; results are not written there
         (`ScanResult.write`). resume: go on with the journal in `out`. progress: called ten times a second, and at the
         end. command: what is recorded as the command that made this.
@@ -77,6 +81,8 @@ def scan(
     config, reading = config or ScanConfig(), reading or ReadOptions()
     if engine not in ENGINES:
         raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
+    if address is not None and engine != "ray":
+        raise InputError(f"an address is of a Ray cluster, and the engine is {engine!r}: add --engine ray")
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if resume and out is None:
@@ -85,13 +91,17 @@ def scan(
     if out is not None:
         sources, skips = _without_output(sources, skips, Path(out))
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
-    workers = workers or default_workers()
-    learnt = learn(index, sources, reading, config, workers=workers)
+    learnt = learn(index, sources, reading, config, workers=workers or default_workers())
     weights = weigh(index, learnt, config)
+    ray: Callable[..., RayEngine] | None = None
+    if engine == "ray":
+        from auditor.engines.ray import RayEngine
+
+        ray = partial(RayEngine, index=index, weights=weights, config=config, address=address, workers=workers)
     run = _Run(sources, skips, Scanner(index, weights, config, reading), reading, progress)
     if out is not None:
         run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
-    interrupted = run.go(workers)
+    interrupted = run.go(workers or default_workers(), ray)
     matches = run.tally.unique_matches()
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
@@ -108,7 +118,7 @@ def reproducible(command: Sequence[str]) -> list[str]:
     words = iter(command)
     for word in words:
         name = word.split("=", 1)[0]
-        if name in {"-o", "--out", "--workers", "--engine", "--write-baseline"}:
+        if name in {"-o", "--out", "--workers", "--engine", "--address", "--write-baseline"}:
             if "=" not in word:
                 next(words, None)
         elif name not in {"--resume", "--quiet"}:
@@ -167,13 +177,20 @@ class _Run:
             self._done.add((result.source, result.index))
             self.tally.add(result)
 
-    def go(self, workers: int) -> bool:
-        """Scan; returns whether it was interrupted."""
-        engine = LocalEngine(
-            self.sources, self._scanner, self._reading, workers=workers,
-            is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block,
-            on_source=self._on_source,
-        )  # fmt: skip
+    def go(self, workers: int, ray: Callable[..., RayEngine] | None = None) -> bool:
+        """Scan, by the engine that `ray` makes if it is given; returns whether it was interrupted."""
+        engine: LocalEngine[BlockResult] | RayEngine
+        if ray is None:
+            engine = LocalEngine(
+                self.sources, self._scanner, self._reading, workers=workers,
+                is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block,
+                on_source=self._on_source,
+            )  # fmt: skip
+        else:
+            engine = ray(
+                self.sources, options=self._reading, done=frozenset(self._done), on_block=self._on_block,
+                on_source=self._on_source,
+            )  # fmt: skip
         try:
             engine.run(self._tick)
         except KeyboardInterrupt:

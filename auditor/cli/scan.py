@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
               help="Directory for matches.jsonl, findings.json, summary.json and report.md.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
-@click.option("--workers", type=click.IntRange(1), help="Threads.  [default: all cores]")
+@click.option("--address", metavar="HOST:PORT",
+              help="Of a Ray cluster, or auto for one that runs here.  [default: this machine alone]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), help="Threads, or actors of the cluster.  [default: all cores]")
 @click.option("--text-field", "text_fields", multiple=True, metavar="FIELD",
               help="Read only this field, such as meta.body. May be repeated.  [default: known shapes]")  # fmt: skip
 @click.option(
@@ -109,8 +111,8 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     with _ProgressBar(options["quiet"]) as progress:
         result = run(
             train, list(options["benchmarks"]), config=config, reading=reading, workers=options["workers"],
-            engine=options["engine"], out=options["out"], resume=options["resume"], progress=progress,
-            command=["auditor", *sys.argv[1:]],
+            engine=options["engine"], address=options["address"], out=options["out"], resume=options["resume"],
+            progress=progress, command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
     if baseline is not None:
         result = result.with_baseline(baseline)

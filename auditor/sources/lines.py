@@ -23,15 +23,14 @@ LONG_CHUNK = 1 << 20
 """Bytes of a long record that are held at once."""
 
 
-def read_lines(stream: ByteStream, options: ReadOptions, source: str) -> Iterator[Draft]:
-    """Blocks of whole lines, about `options.block_bytes` each.
+def read_lines(stream: ByteStream, options: ReadOptions, source: str, row: int = 0) -> Iterator[Draft]:
+    """Blocks of whole lines, about `options.block_bytes` each; the first line is record `row`.
 
     A line, its line feed included, is given as `JsonLines` when it has at most `options.max_record_bytes` bytes, and as
     `TextPieces` when it is longer. White space after the last line feed is no line.
     """
     limit = options.max_record_bytes
     step = min(options.block_bytes, limit)
-    row = 0
     tail = b""
     ended = False
     while not ended:
