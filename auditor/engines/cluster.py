@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 """A machine that has not taken a connection by then is not there."""
+SETTINGS = b"\0\0\0\4" + bytes(5)
+"""An HTTP/2 frame of settings, without any: length, type 4, flags, stream (RFC 9113, 6.5)."""
 ANSWER_SECONDS = 20
-"""What Ray then waits for an answer to its own protocol; its default is a minute."""
+"""What Ray then waits for its own protocol's first answer; its default is a minute."""
 PROBE_SECONDS = 60.0
 """A node that cannot start one process and import this package in a minute is of no use."""
 ACTOR_CPUS = 0.5
@@ -155,12 +157,27 @@ def _knock(address: str) -> None:
     if not host or not port.isdigit():
         raise InputError(f"{address!r} is no address of a Ray cluster: give HOST:PORT, or auto")
     try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:
+            answer = _greeting(connection) if os.environ.get("RAY_USE_TLS") != "1" else SETTINGS
     except (OSError, OverflowError) as error:
         raise InputError(
             f"nobody answers at {address}: {error}. Start the cluster there (ray start --head), check the port and the "
             "firewall, or leave --address out to scan on this machine"
         ) from error
+    if answer[3:4] != SETTINGS[3:4]:
+        raise InputError(
+            f"what answers at {address} is no Ray cluster: give the port of the head node (`ray start --head` names "
+            "it; 6379 unless changed)"
+        )
+
+
+def _greeting(connection: socket.socket) -> bytes:
+    """The first bytes that a server of gRPC, which Ray speaks, sends by itself: an HTTP/2 frame of settings."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS)
+    answer = b""
+    while len(answer) < len(SETTINGS) and (more := connection.recv(len(SETTINGS) - len(answer))):
+        answer += more
+    return answer
 
 
 def check_nodes(ray: Any, here: Mapping[str, str]) -> None:

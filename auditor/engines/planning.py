@@ -75,7 +75,18 @@ def _first_line(source: Source, options: ReadOptions) -> int | None:
         name, layout = text_format(source, head[start:], options)
     except SourceError:
         return None  # whoever reads it whole says why
-    return start if name in ("json", "jsonl") and layout == LINES else None
+    if name not in ("json", "jsonl") or layout != LINES:
+        return None
+    return start if not source.is_remote or _has_ranges(source) else None
+
+
+def _has_ranges(source: Source) -> bool:
+    """Whether a server gives a file from the middle on: some only know whole ones."""
+    stored = RangeBytes(source, (source.size or 0) // 2, None)
+    try:
+        return bool(stored.readinto(memoryview(bytearray(1))))
+    finally:
+        stored.close()
 
 
 @dataclass(slots=True)

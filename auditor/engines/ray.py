@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from auditor.types import Skip
 
 RESTARTS = 4
-"""Times that an actor is started again, and a unit tried again, after its process or its machine was lost. More often,
-and it is the unit that kills it."""
+"""Times that an actor is started again after its process or its machine was lost. More often, and it is the unit that
+kills it."""
 PLANNERS = 8
 """Actors that one planner keeps busy: it reads a file some ten times as fast as a core scans."""
 
@@ -121,7 +121,8 @@ def _actor_options(ray: Any, plan: ActorPlan) -> dict[str, Any]:
         "num_cpus": plan.num_cpus,
         **({"num_gpus": plan.num_gpus} if plan.num_gpus else {}),
         "max_restarts": RESTARTS,
-        "max_task_retries": RESTARTS,
+        # while it is not yet known that a machine is lost, each attempt to reach it counts as one
+        "max_task_retries": -1,
         "scheduling_strategy": "SPREAD",
     }
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command import outputs
-from made import make_benchmark
+from command import argv, environment, outputs, summary_of
+from command import auditor as run
+from made import documents, inside, make_benchmark, whole, write_benchmark, write_lines
 
 import auditor
 from auditor.config import ScanConfig
-from auditor.index import BenchmarkIndex
+from auditor.engines.cluster import cluster as connected
+from auditor.engines.ray_worker import ScanActor, Shared, software
+from auditor.errors import InputError
+from auditor.index import BenchmarkIndex, weigh
+from auditor.journal import DIRECTORY
 
 from .corpus import ITEMS, READING, make_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'auditor[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of itself
@@ -53,10 +62,14 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     before = os.environ.pop("PYTHONWARNINGS", None)
+    # a node that is lost is missed within seconds
+    health = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_timeout_ms": 3000}
     made = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False},
-    )
+        head_node_args={
+            "num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False, "_system_config": health,
+        },
+    )  # fmt: skip
     yield made
     ray.shutdown()
     made.shutdown()
@@ -86,3 +99,110 @@ def test_ray_on_two_nodes_of_which_one_is_lost(
 
     assert written(train, tmp_path, engine="ray", address=cluster.address, progress=lose) == expected
     assert lost
+
+
+def command(train: Path, bench: Path, out: Path, *more: object) -> list[object]:
+    return ["scan", train, "-b", bench, "-o", out, "--set", "learn_bytes=100000", *more]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_benchmark(tmp_path_factory.mktemp("bench") / "bench.jsonl", ITEMS)
+
+
+def test_the_command_with_a_cluster_of_its_own(train: Path, bench: Path, tmp_path: Path) -> None:
+    locally = run(*command(train, bench, tmp_path / "local", "--workers", 2))
+    done = run(*command(train, bench, tmp_path / "ray", "--engine", "ray", "--workers", 2))
+    assert done.returncode == locally.returncode == 1, done.stderr
+    assert done.stderr == locally.stderr
+    assert outputs(tmp_path / "ray") == outputs(tmp_path / "local")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough files that there is a middle to be stopped in."""
+    folder = tmp_path_factory.mktemp("many") / "train"
+    texts = documents(60)
+    for number in range(60):
+        rows = [
+            {"text": inside(whole(ITEMS[n % 40]), texts[n % 60]) if n % 9 == 0 else texts[n % 60]} for n in range(600)
+        ]
+        write_lines(folder / f"{number:02d}.jsonl", rows)
+    return folder
+
+
+def test_interrupted_and_resumed_by_any_engine(many: Path, bench: Path, tmp_path: Path, cluster: Any) -> None:
+    assert run(*command(many, bench, tmp_path / "whole")).returncode == 1
+    by_ray = ["--engine", "ray", "--address", cluster.address]
+    process = subprocess.Popen(
+        argv(*command(many, bench, tmp_path / "cut", *by_ray)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    journal = tmp_path / "cut" / DIRECTORY / "blocks.jsonl"
+    until = time.monotonic() + 100
+    while not (journal.exists() and journal.stat().st_size > 2500):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stopped = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert "interrupted: the result is partial" in said
+    assert time.monotonic() - stopped < 30
+    records = summary_of(tmp_path / "cut")["records_read"]
+    assert 0 < records < 60 * 600
+    shutil.copytree(tmp_path / "cut", tmp_path / "again")
+    assert run(*command(many, bench, tmp_path / "cut", "--resume")).returncode == 1
+    assert run(*command(many, bench, tmp_path / "again", "--resume", *by_ray)).returncode == 1
+    assert outputs(tmp_path / "cut") == outputs(tmp_path / "again") == outputs(tmp_path / "whole")
+
+
+def test_a_node_with_another_version(many: Path, bench: Path, tmp_path: Path, cluster: Any) -> None:
+    package = Path(auditor.__file__).parent
+    shutil.copytree(package, tmp_path / "old" / "auditor", ignore=shutil.ignore_patterns("__pycache__"))
+    init = tmp_path / "old" / "auditor" / "__init__.py"
+    text = init.read_text()
+    assert auditor.__version__ in text
+    init.write_text(text.replace(f'"{auditor.__version__}"', '"0.0.1"'))
+    node = cluster.add_node(
+        num_cpus=1, object_store_memory=STORE, env_vars={"PYTHONPATH": str(tmp_path / "old")}
+    )  # fmt: skip
+    try:
+        done = run(*command(many, bench, tmp_path / "out", "--engine", "ray", "--address", cluster.address))
+    finally:
+        cluster.remove_node(node, allow_graceful=False)
+    assert done.returncode == 2
+    assert f"has other versions than this machine: auditor 0.0.1 instead of {auditor.__version__}" in done.stderr
+    assert "pip install 'auditor[ray]==" in done.stderr
+
+
+def test_another_index_is_refused(cluster: Any) -> None:
+    shared = Shared.of(INDEX, weigh(INDEX, None, ScanConfig()), ScanConfig(), READING)
+    other = BenchmarkIndex.build([make_benchmark(ITEMS[:20])], ScanConfig())
+    before = Shared.of(other, weigh(other, None, ScanConfig()), ScanConfig(), READING)
+    with connected(cluster.address, None) as ray:
+        actor = ScanActor(ray.put(shared), shared.digest(), software())
+        assert actor is not None
+        with pytest.raises(InputError, match="is not the one that the scan began with"):
+            ScanActor(ray.put(shared), before.digest(), software())
+        with pytest.raises(InputError, match="has other versions than this machine: index"):
+            ScanActor(ray.put(shared), shared.digest(), {**software(), "index": "0.0"})
+
+
+def test_ray_is_not_installed(train: Path, bench: Path, tmp_path: Path) -> None:
+    words = [str(word) for word in command(train, bench, tmp_path, "--engine", "ray")]
+    script = f"import sys; sys.modules['ray'] = None; sys.argv[1:] = {words!r}; from auditor.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment()
+    )
+    assert done.returncode == 2
+    assert "--engine ray needs an optional dependency: pip install 'auditor[ray]'" in done.stderr
+
+
+def test_a_pipe_is_for_one_process(bench: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(InputError, match=r"pipe.jsonl is a pipe, .*: use --engine local"):
+        auditor.scan(tmp_path / "pipe.jsonl", INDEX, engine="ray")
+    with pytest.raises(InputError, match="the engine is 'local': add --engine ray"):
+        auditor.scan(tmp_path / "pipe.jsonl", INDEX, address="127.0.0.1:1")
