@@ -85,7 +85,8 @@ class RayEngine:
 
     def _results(self, ray: Any) -> Iterator[Any]:
         """Tables of chunks, as they come."""
-        from auditor.engines.ray_worker import UNIT, ScanActor, Shared, pack, plan_batch, software
+        from auditor.engines.ray_worker import UNIT, ScanActor, pack, plan_batch, software
+        from auditor.engines.shared import Shared
 
         here = software()
         check_nodes(ray, here)

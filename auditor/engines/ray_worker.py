@@ -1,4 +1,4 @@
-"""What runs on the machines of a Ray cluster: the actor that scans, and what it is given.
+"""What runs on the machines of a Ray cluster: the actor that scans, and how units and results are packed.
 
 The index and its weights are put into Ray's object store once. Each machine holds one copy in shared memory, and all
 actors on it read the same pages.
@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import pickle
 import platform
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import xxhash
 
 from auditor.engines.planning import plan
 from auditor.engines.unit_scan import scan_unit
 from auditor.engines.units import Large
 from auditor.errors import InputError
-from auditor.index import INDEX_VERSION, BenchmarkIndex
+from auditor.index import INDEX_VERSION
 from auditor.results import versions
-from auditor.scanner import Scanner
 from auditor.text import TEXT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
-
-    from auditor.config import ScanConfig
+    from auditor.engines.shared import Shared
     from auditor.engines.units import Chunk
-    from auditor.index import BenchmarkInfo, Weights
     from auditor.sources import ReadOptions
 
 UNIT, CHUNK = "unit", "chunk"
@@ -55,45 +48,6 @@ def check_software(there: Mapping[str, str], here: Mapping[str, str], node: str)
             f"the node {node} has other versions than this machine: {', '.join(different)}. Findings could differ from "
             f"node to node; install there: pip install 'auditor[ray]=={here['auditor']}'"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """All that a scanner is made of, in a form that Ray's object store hands out without copying it."""
-
-    benchmarks: tuple[BenchmarkInfo, ...]
-    parameters: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
-    items: NDArray[np.uint8]
-    weights: Weights
-    config: ScanConfig
-    options: ReadOptions
-
-    @classmethod
-    def of(cls, index: BenchmarkIndex, weights: Weights, config: ScanConfig, options: ReadOptions) -> Shared:
-        """What a scanner of these is made of."""
-        items = np.frombuffer(index.items_data(), np.uint8)
-        return cls(index.benchmarks, index.parameters, index.arrays, items, weights, config, options)
-
-    def digest(self) -> str:
-        """Hexadecimal xxh3_128 of the index and its weights."""
-        weights = self.weights
-        hashed = xxhash.xxh3_128(
-            repr((self.benchmarks, sorted(self.parameters.items()), weights.unknown_word)).encode()
-        )
-        learnt = (weights.word, weights.gram_df, weights.table.weight, weights.table.threshold)
-        for array in (*(self.arrays[name] for name in sorted(self.arrays)), self.items, *learnt):
-            hashed.update(memoryview(np.ascontiguousarray(array)).cast("B"))  # type: ignore[arg-type]
-        return hashed.hexdigest()
-
-    def scanner(self) -> Scanner:
-        """The scanner."""
-        index = BenchmarkIndex(self.benchmarks, dict(self.parameters), dict(self.arrays), memoryview(self.items))  # type: ignore[arg-type]
-        table = self.weights.table
-        # kernels are compiled for arrays that may be written to and for others: these two are of the first kind where
-        # the scan began
-        table = table._replace(weight=table.weight.copy(), threshold=table.threshold.copy())
-        return Scanner(index, replace(self.weights, table=table), self.config, self.options)
 
 
 class ScanActor:

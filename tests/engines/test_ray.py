@@ -19,7 +19,8 @@ from made import documents, inside, make_benchmark, whole, write_benchmark, writ
 import auditor
 from auditor.config import ScanConfig
 from auditor.engines.cluster import cluster as connected
-from auditor.engines.ray_worker import ScanActor, Shared, software
+from auditor.engines.ray_worker import ScanActor, software
+from auditor.engines.shared import Shared
 from auditor.errors import InputError
 from auditor.index import BenchmarkIndex, weigh
 from auditor.journal import DIRECTORY
@@ -169,7 +170,8 @@ def test_a_node_with_another_version(many: Path, bench: Path, tmp_path: Path, cl
         num_cpus=1, object_store_memory=STORE, env_vars={"PYTHONPATH": str(tmp_path / "old")}
     )  # fmt: skip
     try:
-        done = run(*command(many, bench, tmp_path / "out", "--engine", "ray", "--address", cluster.address))
+        words = command(many, bench, tmp_path / "out", "--engine", "ray", "--address", cluster.address)
+        done = run(*words, cwd=tmp_path)  # a worker looks in the directory of the driver first
     finally:
         cluster.remove_node(node, allow_graceful=False)
     assert done.returncode == 2
