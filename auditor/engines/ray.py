@@ -80,7 +80,7 @@ class RayEngine:
                         self._ledger.add(chunk)
                     tick()
             except ray.exceptions.RayError as error:
-                raise _explained(error) from error
+                raise explained(error) from error
         self._ledger.check()
 
     def _results(self, ray: Any) -> Iterator[Any]:
@@ -215,18 +215,35 @@ def _reachable(source: Source) -> Source:
     return replace(source, location=os.path.abspath(source.location))  # noqa: PTH100 - bytes that are no UTF-8 stay
 
 
-def _explained(error: BaseException) -> AuditorError:
-    """An error of Ray as one of ours: the one that a worker raised, if it was of ours."""
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        if isinstance(cause, AuditorError):
-            return cause
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    said = " ".join(str(error).split())
-    if "OutOfMemory" in type(error).__name__ or ("memory" in said and "pressure" in said):
-        fix = "a worker ran out of memory: give it fewer neighbours (--workers), or the nodes more memory"
+def explained(error: BaseException) -> BaseException:
+    """An error of Ray as one of ours: the one that a worker raised if that is one; else what became of the worker.
+
+    What a worker raised that nobody foresaw is given back as it is.
+    """
+    chain = list(_causes(error))
+    # Ray makes an exception that is of the worker's class and its own at once; the worker's is the last of the chain
+    ours = next((cause for cause in reversed(chain) if isinstance(cause, AuditorError)), None)
+    if ours is not None:
+        return ours
+    if any(isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError" for cause in chain):
+        what = "a worker ran out of memory: start fewer of them (--workers), or give the nodes more memory"
+    elif any(
+        type(cause).__name__ == "RayTaskError" or not type(cause).__module__.startswith("ray.") for cause in chain
+    ):
+        return error
     else:
-        fix = "workers were lost again and again; look at the logs of the cluster (/tmp/ray/session_latest/logs)"
-    return IncompleteAuditError(f"{fix}. What was scanned is kept: go on with --resume. Ray says: {said[-400:]}")
+        what = (
+            f"a worker was lost more than {RESTARTS} times: its machine may be out of memory, which kills processes "
+            "without a word (start fewer, with --workers), or broken; look at the logs of the cluster"
+        )
+    said = " ".join(str(error).split())
+    return IncompleteAuditError(f"{what}. What was scanned is kept: go on with --resume. Ray says: {said[:300]}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it was raised from, and so on."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "cause", None) or error.__cause__

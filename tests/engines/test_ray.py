@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +21,10 @@ from made import documents, inside, make_benchmark, whole, write_benchmark, writ
 import auditor
 from auditor.config import ScanConfig
 from auditor.engines.cluster import cluster as connected
+from auditor.engines.ray import explained
 from auditor.engines.ray_worker import ScanActor, software
 from auditor.engines.shared import Shared
-from auditor.errors import InputError
+from auditor.errors import IncompleteAuditError, InputError, SourceError
 from auditor.index import BenchmarkIndex, weigh
 from auditor.journal import DIRECTORY
 
@@ -100,6 +103,75 @@ def test_ray_on_two_nodes_of_which_one_is_lost(
 
     assert written(train, tmp_path, engine="ray", address=cluster.address, progress=lose) == expected
     assert lost
+
+
+def kill_workers(cluster: Any, pause: float, done: threading.Event) -> list[int]:
+    """Kill the actors of the cluster's head node, one after another, until it is done; their process ids."""
+    parent = cluster.head_node.all_processes["raylet"][0].process.pid
+    killed: list[int] = []
+    while not done.wait(pause):
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, IndexError):
+                is_child = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+                if is_child and (entry / "cmdline").read_bytes().startswith(b"ray::MapWorker"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed.append(int(entry.name))
+                    break
+    return killed
+
+
+def test_a_worker_that_is_killed_is_started_again(
+    train: Path, expected: dict[str, object], tmp_path: Path, cluster: Any
+) -> None:
+    killed: list[int] = []
+
+    def kill(progress: auditor.scanning.Progress) -> None:
+        if progress.records_read and not killed:
+            once = threading.Event()
+            threading.Timer(0.2, once.set).start()
+            killed.extend(kill_workers(cluster, 0.15, once))
+
+    assert written(train, tmp_path, engine="ray", address=cluster.address, progress=kill) == expected
+    assert killed
+
+
+def test_workers_that_are_killed_again_and_again(
+    train: Path, expected: dict[str, object], tmp_path: Path, cluster: Any
+) -> None:
+    done = threading.Event()
+    killed: list[int] = []
+    killer = threading.Thread(target=lambda: killed.extend(kill_workers(cluster, 0.1, done)))
+    killer.start()
+    try:
+        with pytest.raises(IncompleteAuditError, match=r"a worker was lost more than .* go on with --resume"):
+            written(train, tmp_path, engine="ray", address=cluster.address)
+    finally:
+        done.set()
+        killer.join()
+    assert len(killed) > 2
+    # what was done stays, and is gone on with
+    assert written(train, tmp_path, resume=True) == expected
+
+
+def test_what_a_worker_raised(cluster: Any) -> None:
+    def fails(error: BaseException) -> None:
+        raise error
+
+    with connected(cluster.address, None) as ray:
+        task = ray.remote(num_cpus=0, max_retries=0)(fails)
+
+        def met(error: BaseException) -> BaseException:
+            with pytest.raises(ray.exceptions.RayError) as caught:
+                ray.get(task.remote(error))
+            return explained(caught.value)
+
+        ours = met(SourceError("no such file: x"))
+        assert isinstance(ours, SourceError)
+        assert str(ours) == "no such file: x"
+        memory = met(MemoryError("no room"))
+        assert isinstance(memory, IncompleteAuditError)
+        assert "a worker ran out of memory: start fewer of them (--workers)" in str(memory)
+        assert isinstance(met(ZeroDivisionError("a bug")), ZeroDivisionError)
 
 
 def command(train: Path, bench: Path, out: Path, *more: object) -> list[object]:
