@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from auditor.config import ScanConfig
     from auditor.engines.cluster import ActorPlan
+    from auditor.engines.shared import Shared
     from auditor.engines.units import Chunk, SourceEnd, Whole
     from auditor.index import BenchmarkIndex, Weights
     from auditor.scanner import BlockResult
@@ -85,33 +86,38 @@ class RayEngine:
 
     def _results(self, ray: Any) -> Iterator[Any]:
         """Tables of chunks, as they come."""
-        from auditor.engines.ray_worker import UNIT, ScanActor, pack, plan_batch, software
+        from auditor.engines.ray_worker import software
         from auditor.engines.shared import Shared
 
-        here = software()
-        check_nodes(ray, here)
+        check_nodes(ray, software())
         actors = plan_actors(self._config.detectors, ray.cluster_resources(), self._workers)
         units = divide(self._sources, self._done, actors.actors, self._options)
         self._ledger.expect(units)
         shared = Shared.of(self._index, self._weights, self._config, self._options)
-        # held until the end: an actor that is started again on another node asks for it again
-        reference = ray.put(shared)
-        is_large = any(isinstance(unit, Large) for unit in units)
-        with _own_context(ray):
-            data = ray.data.from_arrow([pack(UNIT, unit) for unit in units])
-            if is_large:
-                data = data.map_batches(
-                    functools.partial(plan_batch, options=self._options), batch_size=None, batch_format="pyarrow",
-                    num_cpus=0, max_retries=RESTARTS, concurrency=max(1, actors.actors // PLANNERS),
-                )  # fmt: skip
-            else:
-                actors = replace(actors, actors=min(actors.actors, len(units)))
+        yield from scan_units(ray, units, shared, actors)
+
+
+def scan_units(ray: Any, units: Sequence[Whole | Large], shared: Shared, plan: ActorPlan) -> Iterator[Any]:
+    """Hand out units by Ray Data; tables of chunks (see `ray_worker.chunks`) as they come, in any order."""
+    from auditor.engines.ray_worker import UNIT, ScanActor, pack, plan_batch, software
+
+    # held until the end: an actor that is started again on another node asks for it again
+    reference = ray.put(shared)
+    with _own_context(ray):
+        data = ray.data.from_arrow([pack(UNIT, unit) for unit in units])
+        if any(isinstance(unit, Large) for unit in units):
             data = data.map_batches(
-                ScanActor, batch_size=None, batch_format="pyarrow",
-                fn_constructor_kwargs={"shared": reference, "digest": shared.digest(), "here": here},
-                **_actor_options(ray, actors),
+                functools.partial(plan_batch, options=shared.options), batch_size=None, batch_format="pyarrow",
+                num_cpus=0, max_retries=RESTARTS, concurrency=max(1, plan.actors // PLANNERS),
             )  # fmt: skip
-            yield from data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+        else:
+            plan = replace(plan, actors=min(plan.actors, len(units)))
+        data = data.map_batches(
+            ScanActor, batch_size=None, batch_format="pyarrow",
+            fn_constructor_kwargs={"shared": reference, "digest": shared.digest(), "here": software()},
+            **_actor_options(ray, plan),
+        )  # fmt: skip
+        yield from data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
 
 
 def _actor_options(ray: Any, plan: ActorPlan) -> dict[str, Any]:
