@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from command import argv, environment, outputs, summary_of
 from command import auditor as run
@@ -22,11 +23,13 @@ import auditor
 from auditor.config import ScanConfig
 from auditor.engines.cluster import cluster as connected
 from auditor.engines.ray import explained
-from auditor.engines.ray_worker import ScanActor, software
+from auditor.engines.ray_worker import UNIT, ScanActor, chunks, pack, plan_batch, software
 from auditor.engines.shared import Shared
+from auditor.engines.units import Large, Whole
 from auditor.errors import IncompleteAuditError, InputError, SourceError
 from auditor.index import BenchmarkIndex, weigh
 from auditor.journal import DIRECTORY
+from auditor.sources import Source
 
 from .corpus import ITEMS, READING, make_corpus
 
@@ -262,6 +265,20 @@ def test_another_index_is_refused(cluster: Any) -> None:
             ScanActor(ray.put(shared), before.digest(), software())
         with pytest.raises(InputError, match="has other versions than this machine: index"):
             ScanActor(ray.put(shared), shared.digest(), {**software(), "index": "0.0"})
+
+
+def test_what_an_actor_does_with_a_batch(train: Path, cluster: Any) -> None:
+    path = train / "large.jsonl"
+    large = Large(4, Source(str(path), str(path), path.stat().st_size, "jsonl"), 100_000)
+    small = Whole(5, (Source(str(train / "table.csv"), str(train / "table.csv"), 100, "csv"),))
+    shared = Shared.of(INDEX, weigh(INDEX, None, ScanConfig()), ScanConfig(), READING)
+    planned = list(plan_batch(pa.concat_tables([pack(UNIT, small), pack(UNIT, large)]), READING))
+    assert [table.num_rows for table in planned] == [1] * len(planned)
+    with connected(cluster.address, None) as ray:
+        actor = ScanActor(ray.put(shared), shared.digest(), software())
+        found = [chunk for table in planned for sent in actor(table) for chunk in chunks(sent)]
+    assert [chunk.unit for chunk in found] == [(5, -1), *((4, part) for part in range(len(planned) - 2)), (4, -1)]
+    assert found[-1].parts == len(planned) - 2
 
 
 def test_ray_is_not_installed(train: Path, bench: Path, tmp_path: Path) -> None:
