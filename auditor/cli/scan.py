@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,9 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
         refuse_existing(options["baseline_out"])
-    with _ProgressBar(options["quiet"]) as progress:
+    # what a cluster has to say on the way is no result: Ray writes it to standard output
+    aside = redirect_stdout(sys.stderr) if options["engine"] == "ray" else nullcontext()
+    with _ProgressBar(options["quiet"]) as progress, aside:
         result = run(
             train, list(options["benchmarks"]), config=config, reading=reading, workers=options["workers"],
             engine=options["engine"], address=options["address"], out=options["out"], resume=options["resume"],
