@@ -20,8 +20,9 @@ CONNECT_SECONDS = 5.0
 """A machine that has not taken a connection by then is not there."""
 SETTINGS = b"\0\0\0\4" + bytes(5)
 """An HTTP/2 frame of settings, without any: length, type 4, flags, stream (RFC 9113, 6.5)."""
-ANSWER_SECONDS = 20
-"""What Ray then waits for its own protocol's first answer; its default is a minute."""
+ANSWER_SECONDS, ATTEMPTS = 10, 1
+"""What Ray then waits for its own protocol's first answer (several times in an attempt), and how often it attempts: by
+default it gives up after ten minutes."""
 PROBE_SECONDS = 60.0
 """A node that cannot start one process and import this package in a minute is of no use."""
 ACTOR_CPUS = 0.5
@@ -112,25 +113,34 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
         warnings.simplefilter("ignore")
         if address is None or address == "local":
             # the processes that it starts inherit this: what a test run makes of warnings is not for them
-            before = os.environ.pop("PYTHONWARNINGS", None)
-            try:
+            with _environment("PYTHONWARNINGS", None):
                 ray.init("local", num_cpus=workers or default_workers(), include_dashboard=False, **quiet)
-            finally:
-                if before is not None:
-                    os.environ["PYTHONWARNINGS"] = before
             return
         if address != "auto":
             _knock(address)
         try:
-            ray.init(address, **quiet)
-        except (
-            Exception
-        ) as error:  # Ray raises what it likes: ConnectionError, RuntimeError, ValueError, RaySystemError
+            with _environment("RAY_gcs_server_port_wait_time_s", str(ATTEMPTS)):
+                ray.init(address, **quiet)
+        except Exception as error:  # Ray raises what it likes
             said = " ".join(str(error).split())[:300]
             raise InputError(
                 f"cannot join a Ray cluster at {address}: {said}. Is it `ray start --head` that listens there, and the "
                 f"same version of Ray ({ray.__version__})?"
             ) from error
+
+
+@contextmanager
+def _environment(name: str, value: str | None) -> Iterator[None]:
+    """A variable of the environment for a while; None to leave it out."""
+    before = os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
 
 
 @contextmanager

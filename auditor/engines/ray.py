@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from auditor.engines.units import Large, divide
 from auditor.errors import AuditorError, IncompleteAuditError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from auditor.config import ScanConfig
     from auditor.engines.cluster import ActorPlan
@@ -76,15 +77,17 @@ class RayEngine:
         with cluster(self._address, self._workers) as ray, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                for batch in self._results(ray):
-                    for chunk in chunks(batch):
-                        self._ledger.add(chunk)
-                    tick()
+                # closed at once where this is interrupted: Ray stops what it began
+                with closing(self._results(ray)) as batches:
+                    for batch in batches:
+                        for chunk in chunks(batch):
+                            self._ledger.add(chunk)
+                        tick()
             except ray.exceptions.RayError as error:
                 raise explained(error) from error
         self._ledger.check()
 
-    def _results(self, ray: Any) -> Iterator[Any]:
+    def _results(self, ray: Any) -> Generator[Any, None, None]:
         """Tables of chunks, as they come."""
         from auditor.engines.ray_worker import software
         from auditor.engines.shared import Shared
