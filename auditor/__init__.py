@@ -12,18 +12,24 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "audit_scores": "auditor.scores.audit",
+    "check_entries": "auditor.checking.check",
+    "check_entry": "auditor.checking.check",
     "BenchmarkIndex": "auditor.index",
     "ReadOptions": "auditor.sources",
     "ScanConfig": "auditor.config",
     "ScanResult": "auditor.results",
     "load_benchmark": "auditor.suites",
     "scan": "auditor.scanning",
+    "write_reports": "auditor.report.formats",
 }
 """Public names and the module each is loaded from on first use."""
 
 if TYPE_CHECKING:
+    from auditor.checking.check import check_entries as check_entries
+    from auditor.checking.check import check_entry as check_entry
     from auditor.config import ScanConfig as ScanConfig
     from auditor.index import BenchmarkIndex as BenchmarkIndex
+    from auditor.report.formats import write_reports as write_reports
     from auditor.results import ScanResult as ScanResult
     from auditor.scanning import scan as scan
     from auditor.scores.audit import audit_scores as audit_scores
@@ -36,8 +42,11 @@ __all__ = [
     "ScanConfig",
     "ScanResult",
     "__version__",
+    "check_entries",
+    "check_entry",
     "load_benchmark",
     "scan",
+    "write_reports",
 ]
 
 

@@ -223,11 +223,23 @@ def _finding(group: Sequence[Match]) -> Finding:
             "item_excerpt": best.item_excerpt,
             "reason": best.reason,
             "matches": [_short(match) for match in group],
+            **_judged(group),
         },
         innocent_explanations=rule.innocent_explanations,
         next_steps=rule.next_steps,
         fingerprint=_fingerprint(best),
     )
+
+
+def _judged(group: Sequence[Match]) -> dict[str, Any]:
+    """What a judge said of the record and item (see `auditor.judging`); nothing where none was asked."""
+    for match in group:
+        said = {
+            name.removeprefix("judge_"): value for name, value in match.signals.items() if name.startswith("judge_")
+        }
+        if said:
+            return {"judge": said}
+    return {}
 
 
 def _short(match: Match) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import mmap
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from auditor.config import ScanConfig
     from auditor.types import Benchmark
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Raised whenever an index of before could not be read, or would find other things."""
 
 FILTER_BITS_PER_GRAM = 16
@@ -109,6 +110,8 @@ class BenchmarkInfo:
     """Items that cannot be looked for, by reason."""
     decoys: int
     """Decoys that are looked for beside its items."""
+    splits: dict[str, int]
+    """Items of each split; "" stands for none."""
 
 
 class BenchmarkIndex:
@@ -327,6 +330,7 @@ def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkInde
                 warnings=benchmark.warnings,
                 not_indexed={"too_short": lost} if lost else {},
                 decoys=0,
+                splits=dict(sorted(Counter(item.split for item in benchmark.items).items())),
             )
         )
     real_groups = len(builder.members)

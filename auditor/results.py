@@ -15,6 +15,7 @@ from auditor.decoys import FalseDiscovery, estimate
 from auditor.findings import merge_matches
 from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
 from auditor.report.markdown import render_scan_report
+from auditor.report.page import render_page
 from auditor.scanner import first_of_each
 from auditor.sources.discover import shown_name
 from auditor.types import Verdict
@@ -165,7 +166,7 @@ class ScanResult:
         return result if self.baseline is None else result.with_baseline(self.baseline)
 
     def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
-        """Write `matches.jsonl`, `findings.json`, `summary.json` and `report.md`.
+        """Write `matches.jsonl`, `findings.json`, `summary.json`, `report.md` and `report.html`.
 
         Raises OutputError where that cannot be done.
         """
@@ -173,6 +174,7 @@ class ScanResult:
         write_matches(out / "matches.jsonl", self.matches)
         write_findings(out / "findings.json", self.findings, command="scan")
         write_text(out / "report.md", render_scan_report(self.summary, self.findings, full_text=full_text))
+        write_text(out / "report.html", render_page("scan", self.summary, self.findings, full_text=full_text))
         # last: a directory with a summary is a finished one
         write_summary(out / "summary.json", self.summary)
 
@@ -214,6 +216,7 @@ def summarise(
                 "items": info.items,
                 "items_indexed": info.items - sum(info.not_indexed.values()),
                 "items_not_indexed": info.not_indexed,
+                "splits": info.splits,
                 "rows_without_item": info.skipped,
                 **counts(matches, info.name),
                 "warnings": [*info.warnings, *_warnings(info.name, info.items, info.not_indexed)],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-OUTPUTS = ("matches.jsonl", "findings.json", "report.md")
+OUTPUTS = ("matches.jsonl", "findings.json", "report.md", "report.html")
 
 
 def argv(*arguments: object) -> list[str]:

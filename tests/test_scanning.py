@@ -103,7 +103,7 @@ def test_what_is_written(tmp_path: Path, train: Path) -> None:
     result = scan(train, make_benchmark(ITEMS))
     result.write(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "findings.json", "matches.jsonl", "report.md", "summary.json",
+        "findings.json", "matches.jsonl", "report.html", "report.md", "summary.json",
     ]  # fmt: skip
     assert read_lines(tmp_path / "out" / "matches.jsonl") == [match.to_json() for match in result.matches]
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -149,7 +149,7 @@ def test_an_earlier_result_in_the_training_set_is_passed_over(tmp_path: Path, tr
     again = scan(tmp_path, make_benchmark(ITEMS), out=tmp_path / "out")
     assert again.matches == result.matches
     assert again.complete
-    assert again.summary["records_skipped"]["own_output"] == 4
+    assert again.summary["records_skipped"]["own_output"] == 5
     with pytest.raises(InputError, match="lies in the output directory"):
         scan(tmp_path / "out" / "matches.jsonl", make_benchmark(ITEMS), out=tmp_path / "out")
 

@@ -15,7 +15,8 @@ from auditor.errors import AuditorError
 COMMANDS = {
     "scan": ("auditor.cli.scan", "Look for benchmark items in a training set."),
     "scores": ("auditor.cli.scores", "Which scores of a leaderboard are too good for the model's size."),
-    "report": ("auditor.cli.report", "One Markdown page for each flagged model of a finished run, and an index."),
+    "check": ("auditor.cli.check", "May this entry be added to the leaderboard: pass, review or block."),
+    "report": ("auditor.cli.report", "Reports of finished runs: Markdown, HTML, SARIF, JUnit, CONDA rows."),
     "clean": ("auditor.cli.clean", "Write a training set without the contaminated records."),
     "compare": ("auditor.cli.compare", "What is new, gone or changed between two runs."),
     "sketch": ("auditor.cli.sketch", "Sketch a training set, so that others can check it without seeing it."),

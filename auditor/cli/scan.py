@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import drop_output
+from auditor.cli.judge import judge_of, judge_options, judged, print_judged
 
 if TYPE_CHECKING:
     from auditor.config import ScanConfig
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-d", "--detector", "detectors", multiple=True, metavar="DETECTOR",
               help="Detector to run: ngram or minhash. May be repeated.  [default: both]")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
-              help="Directory for matches.jsonl, findings.json, summary.json and report.md.")  # fmt: skip
+              help="Directory for matches.jsonl, findings.json, summary.json, report.md and report.html.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
 @click.option("--address", metavar="HOST:PORT",
               help="Of a Ray cluster, or auto for one that runs here.  [default: this machine alone]")  # fmt: skip
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
               help="Share of records that may be unreadable before the exit code is 3 (incomplete).")  # fmt: skip
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False),
               help="The secret that a sketch was keyed with (see `auditor sketch`).")  # fmt: skip
+@judge_options
+@click.option("--report", "reports", multiple=True, type=click.Choice(["sarif", "junit", "conda"]),
+              help="Also write the result in this form (see `auditor report`). May be repeated.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the interrupted scan in the output directory.")
 @click.option("--full-text", is_flag=True, help="Quote items in full in the report. It leaks the benchmark again.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -98,13 +102,18 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
         max_expansion=options["max_expansion"],
     )
     config = _config(options["detectors"], options["settings"])
+    judge = judge_of(options)
     from auditor.sketch.files import is_sketch
 
     if any(is_sketch(path) for path in train):
         from auditor.cli.sketch import scan_sketches
 
+        if options["reports"]:
+            raise click.UsageError("a sketch has no records to report: leave --report out.")
         if options["baseline"] is not None or options["baseline_out"] is not None:
             raise click.UsageError("a sketch has no records to accept findings of: leave --baseline out.")
+        if judge is not None:
+            raise click.UsageError("a sketch has no text to ask a judge about: leave --judge out.")
         return scan_sketches(train, options, config)
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
@@ -117,9 +126,15 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
             engine=options["engine"], address=options["address"], out=options["out"], resume=options["resume"],
             progress=progress, command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
+    if judge is not None:
+        result = judged(result, judge, options, config)
     if baseline is not None:
         result = result.with_baseline(baseline)
     result.write(options["out"], full_text=options["full_text"])
+    if options["reports"]:
+        from auditor.report.formats import write_formats
+
+        write_formats(options["out"], options["reports"])
     written = None if options["baseline_out"] is None else write_baseline(options["baseline_out"], result.findings)
     if not options["quiet"]:
         try:
@@ -138,7 +153,7 @@ def exit_code(result: ScanResult, fail_on: str, max_skipped: float) -> int:
     always incomplete."""
     from auditor.results import BENIGN_SKIPS
 
-    if result.summary["interrupted"]:
+    if result.summary["interrupted"] or result.summary.get("judge", {}).get("interrupted"):
         return 3
     at_or_above = {"contaminated": {"contaminated"}, "review": {"contaminated", "review"}, "never": set()}[fail_on]
     if any(finding.verdict in at_or_above and finding.baseline is None for finding in result.findings):
@@ -200,6 +215,8 @@ def _print(result: ScanResult, out: Path) -> None:
         for entry in accepted["stale"]:
             said = truncate(visible(entry.get("about") or entry["reason"]), 100)
             click.echo(f"  stale: {entry['fingerprint']} ({said}): no such finding in this run", err=True)
+    if "judge" in summary:
+        print_judged(summary["judge"])
     for reason, count in summary["records_skipped"].items():
         click.echo(f"  skipped: {count} × {reason}", err=True)
     if summary["interrupted"]:

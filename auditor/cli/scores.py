@@ -30,7 +30,7 @@ def _edges(text: str | None) -> tuple[float, ...] | None:
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("scores-audit"), show_default=True,
-              help="Directory for outliers.csv, findings.json, summary.json, report.md and figures.")  # fmt: skip
+              help="Directory for outliers.csv, findings.json, summary.json, reports and figures.")  # fmt: skip
 @click.option(
     "-b", "--benchmark", "benchmarks", multiple=True, metavar="NAME", help="Judge this benchmark only; repeatable."
 )
@@ -65,12 +65,14 @@ def _edges(text: str | None) -> tuple[float, ...] | None:
 )
 @click.option("--figures", type=click.Choice(["main", "all", "none"]), default="main", show_default=True,
               help="Draw one benchmark, all of them, or nothing.")  # fmt: skip
+@click.option("--report", "reports", multiple=True, type=click.Choice(["sarif", "junit"]),
+              help="Also write the result in this form (see `auditor report`); repeatable.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice(["strong", "review", "never"]), default="strong", show_default=True,
               help="Exit with 1 from this verdict on.")  # fmt: skip
 def scores(
     table: Path, output: Path, benchmarks: tuple[str, ...], mapping: tuple[str, ...], buckets: str | None,
     flagged: Path | None, flagged_inverted: bool, join: Path | None, sizes_from_names: bool, min_excess: float | None,
-    figures: str, fail_on: str,
+    figures: str, reports: tuple[str, ...], fail_on: str,
 ) -> int:  # fmt: skip
     """Find scores that are too good for the model's size, and say how sure that is.
 
@@ -108,6 +110,10 @@ def scores(
         config=config,
     )
     write_outputs(audit, output, figures=figures)
+    if reports:
+        from auditor.report.formats import write_formats
+
+        write_formats(output, reports)
     for found in audit.benchmarks:
         missing = found.count("not_judged")
         click.echo(

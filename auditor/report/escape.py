@@ -12,6 +12,7 @@ Dependabot do. A zero-width space in the text itself is always shown, so the two
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -172,6 +173,16 @@ def html_line(text: str) -> str:
 def html_attribute(text: str) -> str:
     """`text` as the value of an HTML attribute, without the quotes around it."""
     return _escaped(visible(text), {**_HTML, "$": "&#36;"})
+
+
+def visible_lines(text: str) -> str:
+    """`text` with its line feeds and tabs, and every other character that has no glyph shown as `visible` shows it."""
+    return _INVISIBLE_IN_BLOCK.sub(_code_point, text.replace("\r\n", "\n"))
+
+
+def page_text(text: str) -> str:
+    """`text` on one line, in an element or a quoted attribute of a page of our own, where nothing makes links of it."""
+    return html.escape(visible(text))
 
 
 def csv_cell(text: str) -> str:

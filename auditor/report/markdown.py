@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from auditor.findings import RULES, file_name
 from auditor.report.accepted import accepted_findings, accepted_line
 from auditor.report.blocks import bullets, count, flat, folded, in_words, listed, names, percent, short, size, table
-from auditor.report.escape import html_line, md_cell, md_code, md_fence, md_text, truncate
+from auditor.report.escape import html_attribute, html_line, md_cell, md_code, md_fence, md_text, truncate
+from auditor.report.judge import judge_fact, judge_section
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.types import Finding
 
@@ -32,7 +33,7 @@ DETECTORS = {
     "rephrase": "embeddings of the meaning, for paraphrases and translations",
 }
 
-_METHOD = """\
+METHOD = """\
 Every record was compared with every indexed item. Text is compared without regard to case, punctuation, spacing,
 Unicode forms, HTML entities and Markdown marks. A detector proposes pairs of a record and an item; each pair is then
 aligned word by word. The score is the share of the item's question, weighted by how rare its words are, that stands in
@@ -84,6 +85,7 @@ def _render(
         *_by_source(summary, findings, rows),
         *_worst_findings(findings, full_text=full_text, limit=max_findings),
         *accepted_findings(summary, everything, rows),
+        *judge_section(summary),
         "## What was read",
         *_coverage(summary, rows),
         "## Method",
@@ -94,8 +96,13 @@ def _render(
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
 
-def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str:
-    """One sentence that answers the question; also for a step summary or a comment."""
+def verdict_line(
+    summary: Mapping[str, Any], findings: Sequence[Finding], *, escape: Callable[[str], str] = md_text
+) -> str:
+    """One sentence that answers the question; also for a step summary or a comment.
+
+    `escape` makes names from outside safe where the sentence is shown.
+    """
     benchmarks = summary.get("benchmarks", {})
     answered = _items(f for f in findings if f.rule_id == "data/question-and-answer")
     hit = [(name, facts) for name, facts in benchmarks.items() if facts.get("contaminated_items")]
@@ -103,7 +110,7 @@ def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str
     review = sum(facts.get("review_items", 0) for facts in benchmarks.values())
     records = count(summary.get("records_read", 0), "record")
     if not hit:
-        names = listed([md_text(short(name)) for name in benchmarks]) or "no benchmark"
+        names = listed([escape(short(name)) for name in benchmarks]) or "no benchmark"
         more = f"; {count(review, 'item')} {'deserves' if review == 1 else 'deserve'} a look" if review else ""
         return f"**No item of {names} was found** in the {records} read{more}."
     parts = []
@@ -111,7 +118,7 @@ def verdict_line(summary: Mapping[str, Any], findings: Sequence[Finding]) -> str
         with_answer = len(answered.get(name, ()))
         aside = f" ({with_answer:,} with the answer)" if with_answer else ""
         parts.append(
-            f"{facts['contaminated_items']:,} of {count(facts['items'], 'item')} of {md_text(short(name))}{aside}"
+            f"{facts['contaminated_items']:,} of {count(facts['items'], 'item')} of {escape(short(name))}{aside}"
         )
     if len(hit) > 5:
         parts.append(f"items of {len(hit) - 5:,} more benchmarks")
@@ -247,7 +254,7 @@ def _worst_findings(findings: Sequence[Finding], *, full_text: bool, limit: int)
         if group:
             blocks.append(heading)
         # the first is open, so that a reader sees what a finding looks like
-        blocks += [_one_finding(finding, full_text, is_open=index == 0) for index, finding in enumerate(group)]
+        blocks += [one_finding(finding, full_text, is_open=index == 0) for index, finding in enumerate(group)]
         explained |= {finding.rule_id for finding in group}
     return [*blocks, *_explanations(explained)]
 
@@ -277,7 +284,7 @@ def _in_turn(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for _, finding in sorted(keyed, key=lambda entry: entry[0])]
 
 
-def _one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
+def one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
     evidence = finding.evidence
     pair = align(evidence.get("train_excerpt", ""), evidence.get("item_excerpt", ""))
     train_limit = LONGEST_TEXT if full_text else pair.visible_train
@@ -302,11 +309,12 @@ def _one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:
         )
         more = f" and {len(pair.numbers) - 12} more" if len(pair.numbers) > 12 else ""
         facts.append(f"**Other numbers**: {changes}{more}")
+    facts += judge_fact(evidence)
     facts.append(f"**Fingerprint**: `{finding.fingerprint}`")
     return "\n".join(
         [
             "<details open>" if is_open else "<details>",
-            f"<summary>{title}</summary>",
+            f'<summary><a id="finding-{html_attribute(finding.fingerprint)}"></a>{title}</summary>',
             "",
             "<table>",
             '<tr><th width="50%" align="left">Training record</th>',
@@ -370,7 +378,7 @@ def _method(summary: Mapping[str, Any], rows: int) -> list[str]:
     config = dict(flat(summary.get("config", {})))
     named = summary.get("config", {}).get("detectors", ())
     detectors = [named] if isinstance(named, str) else list(named)
-    blocks = [_METHOD]
+    blocks = [METHOD]
     blocks += bullets([f"`{name}`: {DETECTORS[name]}." for name in detectors if name in DETECTORS], _ROWS)
     if config:
         lines = [[md_code(key), md_cell(truncate(value, 200))] for key, value in config.items()]

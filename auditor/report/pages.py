@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from auditor.types import Finding
 
 
-def write_model_pages(directories: Sequence[Path], output: Path) -> int:
-    """Write the pages of finished score audits; returns how many.
+def write_model_pages(directories: Sequence[Path], output: Path) -> list[Path]:
+    """Write the pages of finished score audits; returns the Markdown files, the index last.
 
     A model that several runs flag has one page for each run that is not the first, with the run's number in its name.
 
@@ -35,13 +35,13 @@ def write_model_pages(directories: Sequence[Path], output: Path) -> int:
     place = make_directory(output)
     shown = []
     prefixes = []
-    pages = 0
+    pages: list[Path] = []
     for number, run in enumerate(runs):
         folder = place if number == 0 else make_directory(place / f"run{number + 1}")
         models: dict[str, list[Finding]] = flagged(run.findings)
         for model, findings in models.items():
-            write_text(folder / page_name(model), render_model_page(model, findings, run.summary))
-            pages += 1
+            pages.append(folder / page_name(model))
+            write_text(pages[-1], render_model_page(model, findings, run.summary))
         for path in run.summary.get("figures", {}):
             source = run.directory / "figures" / path.rsplit("/", 1)[-1]
             if source.is_file():
@@ -50,6 +50,7 @@ def write_model_pages(directories: Sequence[Path], output: Path) -> int:
         prefixes.append("" if number == 0 else f"run{number + 1}/")
         shown.append((run.directory.name, run.summary, models))
         if number:
-            write_text(folder / "README.md", render_index([shown[-1]], [""]))
+            pages.append(folder / "README.md")
+            write_text(pages[-1], render_index([shown[-1]], [""]))
     write_text(place / "README.md", render_index(shown, prefixes))
-    return pages
+    return [*pages, place / "README.md"]

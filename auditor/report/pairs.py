@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby, pairwise
@@ -100,13 +101,9 @@ def align(train: str, item: str) -> Pair:
     )
 
 
-def side_html(stretches: tuple[Stretch, ...], limit: int) -> str:
-    """One side as HTML for a table's cell: shared words in `<mark>`, differing numbers bold and underlined.
-
-    All elements are among those that GitHub keeps. Code and other indented text is set in `<samp>`: `<code>` would
-    lose its line breaks there.
-    """
-    pieces: list[str] = []
+def cut(stretches: tuple[Stretch, ...], limit: int) -> list[Stretch]:
+    """The stretches as far as `limit` code points go, the last one ending in `…` where something was cut."""
+    shown: list[Stretch] = []
     left = limit
     for stretch in stretches:
         if left <= 0:
@@ -115,7 +112,19 @@ def side_html(stretches: tuple[Stretch, ...], limit: int) -> str:
         left -= len(stretch.text)
         if left <= 0 and stretch is not stretches[-1] and not text.endswith("…"):
             text += "…"
-        shown = html_text(text, continued=bool(pieces) and not pieces[-1].endswith("<br>"))
+        shown.append(Stretch(text, stretch.part))
+    return shown
+
+
+def side_html(stretches: tuple[Stretch, ...], limit: int) -> str:
+    """One side as HTML for a table's cell: shared words in `<mark>`, differing numbers bold and underlined.
+
+    All elements are among those that GitHub keeps. Code and other indented text is set in `<samp>`: `<code>` would
+    lose its line breaks there.
+    """
+    pieces: list[str] = []
+    for stretch in cut(stretches, limit):
+        shown = html_text(stretch.text, continued=bool(pieces) and not pieces[-1].endswith("<br>"))
         if stretch.part is Part.SAME:
             shown = f"<mark>{shown}</mark>"
         elif stretch.part is Part.NUMBER:
@@ -187,7 +196,8 @@ def _grown(runs: list[_Run], train: list[int], item: list[int]) -> list[_Run]:
 
 
 def _is_long(words: list[str]) -> bool:
-    return sum(any(character.isalnum() for character in word) for word in words) >= 3
+    # a word of more than one character is all letters and digits, so its first one tells
+    return sum(word[0].isalnum() for word in words) >= 3
 
 
 def _near(first: _Run, second: _Run) -> bool:
@@ -204,18 +214,22 @@ def _half(item: str, words: list[re.Match[str]]) -> int:
     return ends[-1] + 1 if ends else most
 
 
+def _end(word: re.Match[str]) -> int:
+    return word.end()
+
+
 def _opposite(
     runs: list[_Run], train_words: list[re.Match[str]], item_words: list[re.Match[str]], visible_item: int
 ) -> int:
     """Where to cut the training text so that it shows no more of the item than the item's own excerpt does."""
     end = 0
     hides = False
+    shown = bisect_right(item_words, visible_item, key=_end)
     for run in runs:
-        for offset in range(run.size):
-            if item_words[run.item + offset].end() <= visible_item:
-                end = train_words[run.train + offset].end()
-            else:
-                hides = True
+        inside = min(run.size, shown - run.item)
+        if inside > 0:
+            end = train_words[run.train + inside - 1].end()
+        hides = hides or inside < run.size
     return min(LONGEST_EXCERPT, end + 1) if hides and end else LONGEST_EXCERPT
 
 
@@ -223,12 +237,14 @@ def _stretches(text: str, words: list[re.Match[str]], parts: list[Part]) -> tupl
     """`text` cut where the part changes; what stands between two words belongs to them when both are of one part."""
     stretches: list[Stretch] = []
     end = 0
-    for part, group in groupby(zip(words, parts, strict=True), key=lambda pair: pair[1]):
+    index = 0
+    for part, group in groupby(parts):
+        first, index = index, index + sum(1 for _ in group)
         if part is Part.OTHER:
             continue
-        here = [word for word, _ in group]
-        stretches.append(Stretch(text[end : here[0].start()], Part.OTHER))
-        end = here[-1].end()
-        stretches.append(Stretch(text[here[0].start() : end], part))
+        begin = words[first].start()
+        stretches.append(Stretch(text[end:begin], Part.OTHER))
+        end = words[index - 1].end()
+        stretches.append(Stretch(text[begin:end], part))
     stretches.append(Stretch(text[end:], Part.OTHER))
     return tuple(stretch for stretch in stretches if stretch.text)

@@ -210,7 +210,8 @@ def _coverage(summary: Mapping[str, Any]) -> list[str]:
     return blocks.bullets(lines, 60)
 
 
-def _method(summary: Mapping[str, Any]) -> list[str]:
+def method(summary: Mapping[str, Any]) -> list[str]:
+    """How scores were judged, in paragraphs of Markdown that hold no text from outside."""
     config = summary["config"]
     return [
         "Scores are compared on the logit scale with what a robust regression (Tukey's biweight, family effects) "
@@ -262,7 +263,7 @@ def render_scores_report(summary: Mapping[str, Any], findings: Sequence[Finding]
     parts += ["## Size buckets", "High by t: leave-one-out t, one-sided. Unstable: the call changes when the "
                                  "bucket takes in a "
               "neighbour.", *_buckets(summary)]  # fmt: skip
-    parts += ["## Fits", *_fits(summary), "## Coverage", *_coverage(summary), "## Method", *_method(summary)]
+    parts += ["## Fits", *_fits(summary), "## Coverage", *_coverage(summary), "## Method", *method(summary)]
     parts.append(blocks.folded("Configuration and versions", _settings(summary)))
     return "\n\n".join(parts) + "\n"
 

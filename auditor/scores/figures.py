@@ -16,6 +16,7 @@ import numpy as np
 from auditor.errors import MissingExtraError
 from auditor.report.escape import truncate, visible
 from auditor.report.files import write_text
+from auditor.scores.band import size_band
 from auditor.scores.known import benchmark_key
 from auditor.scores.verdicts import REVIEW, STRONG
 
@@ -183,20 +184,12 @@ def draw_score(audit: ScoresAudit, found: BenchmarkAudit) -> Any:
         f"{int(show.sum()):,} models; band: 95 % of models of that size, by the size-only fit, family left out",
     )
     _crowd(axes, size, score, show)
-    if found.adjusted is not None:
-        view = found.adjusted.size
-        rows = np.flatnonzero(np.isfinite(view.expected) & show)
-        edges = np.unique(np.round(np.log10(size[rows]) / 0.06))
-        cells = np.round(np.log10(size[rows]) / 0.06)
-        at, middle, low, high = [], [], [], []
-        for edge in edges:
-            here = rows[cells == edge]
-            at.append(float(np.median(size[here])))
-            middle.append(100 * float(np.median(view.expected[here])))
-            low.append(100 * float(np.median(view.low[here])))
-            high.append(100 * float(np.median(view.high[here])))
-        axes.fill_between(at, low, high, color=BAND, alpha=0.55, linewidth=0, zorder=1, label="expected, 95 %")
-        axes.plot(at, middle, color=LINE, lw=1.6, zorder=3)
+    band = size_band(audit, found)
+    if band is not None:
+        axes.fill_between(
+            band.params_b, band.low, band.high, color=BAND, alpha=0.55, linewidth=0, zorder=1, label="expected, 95 %"
+        )
+        axes.plot(band.params_b, band.expected, color=LINE, lw=1.6, zorder=3)
     ceiling = table.benchmarks[found.column].chance_ceiling
     if ceiling:
         axes.axhline(100 * ceiling, color=FAINT, lw=0.9, ls=":", zorder=1)

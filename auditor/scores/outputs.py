@@ -1,4 +1,4 @@
-"""The files of a score audit: outliers.csv, pareto.csv, findings.json, summary.json, report.md, figures."""
+"""The files of a score audit: outliers.csv, pareto.csv, findings.json, summary.json, report.md and .html, figures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from auditor import __version__
 from auditor.errors import OutputError
 from auditor.report.escape import csv_cell
 from auditor.report.files import make_directory, write_findings, write_summary, write_text
+from auditor.scores.band import size_band
 from auditor.scores.explain import reasons_of
 from auditor.scores.families import RULES
 from auditor.scores.findings import number, significant
@@ -190,6 +191,9 @@ def _benchmark_summary(audit: ScoresAudit, found: BenchmarkAudit) -> dict[str, A
             for k, b in enumerate(found.buckets.buckets)
         ],
     }
+    band = size_band(audit, found)
+    if band is not None:
+        summary["expected_by_size"] = band.to_json()
     if found.adjusted is not None:
         views = {"size": found.adjusted.size, "context": found.adjusted.context}
         if found.adjusted.others is not None:
@@ -289,6 +293,7 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
         OutputError: something cannot be written.
         MissingExtraError: figures are wanted and matplotlib is not installed.
     """
+    from auditor.report.formats import write_formats
     from auditor.report.scores import render_scores_report
 
     place = make_directory(directory)
@@ -305,4 +310,5 @@ def write_outputs(audit: ScoresAudit, directory: str | os.PathLike[str], *, figu
     write_findings(place / "findings.json", audit.findings, command="scores")
     write_summary(place / "summary.json", summary)
     write_text(place / "report.md", render_scores_report(summary, audit.findings))
+    write_formats(place, ["html"])
     return place

@@ -39,7 +39,7 @@ def test_a_leak_ends_with_one_and_writes_everything(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "MMLU: 0 strong, 1 review" in done.stdout
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "outliers.csv", "pareto.csv", "findings.json", "summary.json", "report.md", "figures",
+        "outliers.csv", "pareto.csv", "findings.json", "summary.json", "report.md", "report.html", "figures",
     }  # fmt: skip
     pages = run("report", tmp_path / "out", "-o", tmp_path / "reports")
     assert pages.returncode == 0, pages.stderr
@@ -115,7 +115,8 @@ def test_reports_of_what_is_no_run(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps({"schema_version": 1, "tool": "auditor", **document}), encoding="utf-8")
     done = run("report", tmp_path, "-o", tmp_path / "r")
     assert done.returncode == 2
-    assert "auditor scores" in done.stderr
+    assert "is not that of a finished `auditor scan`: it says nothing of records_read" in done.stderr
+    assert not (tmp_path / "r").exists()
 
 
 def test_help_shows_an_example_and_loads_nothing_heavy() -> None:

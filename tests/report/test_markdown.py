@@ -226,7 +226,7 @@ def test_each_benchmark_and_each_item_gets_its_turn() -> None:
     others = [replace(MATCH, row=row, item_id=str(row), benchmark="mmlu", score=0.9) for row in range(100, 103)]
     reviews = [replace(REVIEW, row=row, item_id=str(row)) for row in range(200, 230)]
     text = render_scan_report(summary(), merge_matches([*many, *others, *reviews]), max_findings=10)
-    shown = re.findall(r"<summary><b>(\w+) test (\d+)</b>", text)
+    shown = re.findall(r"<summary><a id=\"finding-\w{32}\"></a><b>(\w+) test (\d+)</b>", text)
     assert shown.count(("arc", "1")) == 5
     assert [entry for entry in shown if entry[0] == "mmlu"] == [("mmlu", "100"), ("mmlu", "101"), ("mmlu", "102")]
     assert len([entry for entry in shown if entry[0] == "gsm8k"]) == 2, "a fifth is kept for what needs a look"
@@ -244,7 +244,7 @@ def test_a_report_of_anything_stays_under_the_limit_and_says_what_it_cut() -> No
         summary(sources=sources, inputs={m.source: "@x" * 100 for m in matches}), merge_matches(matches), full_text=True
     )
     assert len(text.encode()) < LONGEST_REPORT
-    shown = text.count("<summary><b>")
+    shown = text.count('<summary><a id="finding-')
     assert 0 < shown < 50
     assert f"{shown} of 60 are shown" in text
     assert "rows are left out here" in text
@@ -306,7 +306,8 @@ def test_hostile_text_stays_in_its_place(texts: list[str]) -> None:
     text = render_scan_report(said, merge_matches([match]))
     assert _skeleton(text) == _skeleton(render_scan_report(harmless, merge_matches([replace(MATCH, benchmark="b")])))
     html = GFM.render(text)
-    assert not re.search(r"<(script|img|a|iframe|style)\b", re.sub(r"<code.*?</code>", "", html, flags=re.S))
+    ours = re.sub(r'<code.*?</code>|<a id="finding-[0-9a-f]{32}"></a>', "", html, flags=re.S)
+    assert not re.search(r"<(script|img|a|iframe|style)\b", ours)
     prose = re.sub(r"<(code|pre)\b.*?</\1>", "", html, flags=re.S)
     assert not re.search(r"@\w|://|\bwww\.", re.sub(r"&#8203;", "\u200b", prose))
 

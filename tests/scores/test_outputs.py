@@ -66,7 +66,7 @@ def test_the_same_audit_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_outputs(audited(), tmp_path / name, figures="all")
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
-    assert len(files) == 5 + 16
+    assert len(files) == 6 + 16
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
@@ -99,7 +99,8 @@ def test_a_page_for_each_flagged_model_and_an_index(tmp_path: Path) -> None:
     run = write_outputs(audit, tmp_path / "run")
     pages = write_model_pages([run], tmp_path / "reports")
     models = flagged(audit.findings)
-    assert pages == len(models) >= 1
+    assert [page.name for page in pages] == [*map(page_name, models), "README.md"]
+    assert models
     assert HOSTILE in models
     page = (tmp_path / "reports" / page_name(HOSTILE)).read_text(encoding="utf-8")
     for heading in (
@@ -118,7 +119,7 @@ def test_a_page_for_each_flagged_model_and_an_index(tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "figures" / "score_mmlu.svg").is_file()
     assert f"({page_name(HOSTILE)})" in index
     both = write_model_pages([run, run], tmp_path / "two")
-    assert both == 2 * pages
+    assert len(both) == 2 * len(pages)
     assert (tmp_path / "two" / "run2" / page_name(HOSTILE)).is_file()
 
 
