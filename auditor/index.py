@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import xxhash
 
 from auditor import __version__
 from auditor.decoys import decoys_of
@@ -405,6 +406,13 @@ class Learnt:
     records: int
     gram_df: NDArray[np.int64]
     word_df: NDArray[np.int64]
+
+    def digest(self) -> str:
+        """Hexadecimal xxh3_128: two runs that learnt the same judge the same."""
+        hashed = xxhash.xxh3_128(str(self.records).encode())
+        hashed.update(self.gram_df.tobytes())
+        hashed.update(self.word_df.tobytes())
+        return hashed.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class Block:
     """What was lost while this block was made."""
     bytes_read: int = 0
     """Bytes of the file as stored that were consumed for this block."""
+    cut: bool = False
+    """Whether the source had failed when this was made: on another day, more may be in it."""
 
 
 @dataclass(frozen=True, slots=True)

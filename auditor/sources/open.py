@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.errors import SourceError
+from auditor.errors import AuditorError, SourceError
 from auditor.sources import remote
 from auditor.sources.compression import Decompressed, codec_of
 from auditor.sources.discover import known_extensions
@@ -17,10 +17,12 @@ from auditor.sources.lines import read_lines
 from auditor.sources.plain_text import Transcoded, read_text
 from auditor.sources.raw import Peekable, StoredBytes, describe, open_local
 from auditor.sources.stream import SourceStream
+from auditor.types import Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.sources import tables
     from auditor.sources.blocks import BlockStream, Draft
     from auditor.sources.discover import Source
     from auditor.sources.options import ReadOptions
@@ -70,7 +72,10 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     head = top.peek(HEAD_BYTES)
     if not head:
         if stored.failure is not None:
-            raise SourceError(f"cannot read {source.name}: {stored.failure.detail}; check the file and its disk")
+            raise SourceError(
+                f"cannot read {source.name}: {stored.failure.detail}; check the file and its disk",
+                stored.failure.reason,
+            )
         return SourceStream(source.name, stored, iter(()), top)
     for magic, what in REFUSED.items():
         if head.startswith(magic):
@@ -90,11 +95,16 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     return SourceStream(source.name, stored, drafts, ending)
 
 
+def skip_of(source: str, error: AuditorError) -> Skip:
+    """The skip that an error is when the other sources are read on."""
+    return Skip(source, getattr(error, "reason", "unreadable"), detail=str(error))
+
+
 def open_stored(source: Source) -> StoredBytes:
     """The bytes of a source as they are stored. Raises SourceError, MissingExtraError."""
     if source.is_remote:
-        file, size = remote.open_url(source.location)
-        return StoredBytes(file, size)
+        remote_file = remote.open_url(source.location, source.version)
+        return StoredBytes(remote_file, remote_file.size, changed=remote_file.changed)
     try:
         return open_local(source.location)
     except PermissionError:
@@ -112,17 +122,26 @@ def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadO
     if source.size is None and not source.is_remote:
         raise SourceError(f"{source.name} is Parquet or Arrow through a pipe; name the file itself")
     stored.close()
-    if source.is_remote:
-        file, _ = remote.open_url(source.location)
-    else:
-        file = open(source.location, "rb", buffering=0)  # noqa: SIM115, PTH123 - the stream closes it
-    table = tables.TableFile(file, lambda: open_stored(source), source.size)
+    table = open_table_file(source)
     read = tables.read_parquet if head.startswith(b"PAR1") else tables.read_arrow_file
     try:
         return SourceStream(source.name, table, read(table, options, source.name), None)
     except BaseException:
         table.close()
         raise
+
+
+def open_table_file(source: Source) -> tables.TableFile:
+    """A Parquet or Arrow file, to be read at random places. Raises SourceError, MissingExtraError, OSError."""
+    from auditor.sources.tables import TableFile
+
+    def again() -> StoredBytes:
+        return open_stored(source)
+
+    if source.is_remote:
+        file = remote.open_url(source.location, source.version, at_random=True)
+        return TableFile(file, again, source.size, file.changed)
+    return TableFile(open(source.location, "rb", buffering=0), again, source.size)  # noqa: PTH123 - it closes it
 
 
 def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tuple[Iterator[Draft], ByteStream]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import xxhash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DRAIN_BYTES = 1 << 20
 
@@ -18,6 +21,14 @@ class Failure:
 
     reason: str
     detail: str
+
+
+class ReadFailedError(OSError):
+    """A read that failed for good: `reason` is the code of the skip that it is."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class ByteStream(Protocol):
@@ -40,9 +51,14 @@ class StoredBytes:
         file: a raw binary file object with `readinto` or `read`, and `close`.
         size: bytes it should hold, where that is known.
         status: `os.fstat` of a local regular file when it was opened; None for anything else.
+        changed: says at the end what shows that a remote file is not what it was; None for anything else.
     """
 
-    def __init__(self, file: Any, size: int | None, status: os.stat_result | None = None) -> None:
+    def __init__(
+        self, file: Any, size: int | None, status: os.stat_result | None = None,
+        changed: Callable[[], str] | None = None,
+    ) -> None:  # fmt: skip
+        self._changed = changed
         self._file = file
         self._size = size
         self._status = status
@@ -57,7 +73,9 @@ class StoredBytes:
             return 0
         try:
             count = self._file.readinto(view) or 0
-        except Exception as error:  # a remote file system raises what it likes
+        except ReadFailedError as error:
+            return self._end(Failure(error.reason, describe(error)))
+        except OSError as error:
             return self._end(Failure("read_error", f"after {self.consumed} bytes: {describe(error)}"))
         if count and self._status is not None and self._size is not None:
             count = min(count, self._size - self.consumed)
@@ -77,7 +95,8 @@ class StoredBytes:
         if self._size is not None and self.consumed < self._size:
             return Failure("changed_while_reading", f"held {self._size} bytes when opened and ended at {self.consumed}")
         if self._status is None:
-            return None
+            detail = self._changed() if self._changed is not None else ""
+            return Failure("changed_while_reading", detail) if detail else None
         now = os.fstat(self._file.fileno())
         if now.st_size != self._status.st_size:
             return Failure("changed_while_reading", f"grew from {self._status.st_size} to {now.st_size} bytes")

@@ -13,7 +13,7 @@ from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
 from auditor.sources.columns import has_text_columns, text_columns
 from auditor.sources.describe import no_text_field
-from auditor.sources.raw import StoredBytes, describe, read_full
+from auditor.sources.raw import ReadFailedError, StoredBytes, describe, read_full
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class TableFile:
     Its hash takes a pass of its own over the file, at about the disk's speed, when it is asked for.
     """
 
-    def __init__(self, file: Any, reopen: Callable[[], StoredBytes], size: int | None) -> None:
+    def __init__(
+        self, file: Any, reopen: Callable[[], StoredBytes], size: int | None, changed: Callable[[], str] | None = None
+    ) -> None:
+        self._changed = changed
         self._file = _CountingFile(file, size)
         self._reopen = reopen
         self._status = self._fstat()
@@ -57,6 +60,8 @@ class TableFile:
 
     def change(self) -> str:
         """What shows that the file was written to since it was opened; empty where nothing does."""
+        if self._changed is not None:
+            return self._changed()
         now = self._fstat()
         if self._status is None or now is None:
             return ""
@@ -74,7 +79,12 @@ class TableFile:
         """Hexadecimal xxh3_128 of all bytes as stored."""
         stored = self._reopen()
         try:
-            return stored.digest()
+            digest = stored.digest()
+            if stored.failure is not None:
+                raise SourceError(
+                    f"could not be read once more, to hash it: {stored.failure.detail}", stored.failure.reason
+                )
+            return digest
         finally:
             stored.close()
 
@@ -145,7 +155,7 @@ def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator
         parquet = pq.ParquetFile(file.handle, buffer_size=BUFFER_BYTES, pre_buffer=False)
         schema, fields = parquet.schema_arrow, parquet.schema_arrow.names
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as Parquet: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "Parquet", error) from None
     if not has_text_columns(schema, options):
         raise no_text_field(source, fields)
     names = text_columns(schema, options)
@@ -174,7 +184,7 @@ def read_arrow_file(file: TableFile, options: ReadOptions, source: str) -> Itera
         if wanted != list(range(len(reader.schema))):
             reader = pa.ipc.open_file(file.handle, options=pa.ipc.IpcReadOptions(included_fields=wanted))
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as an Arrow file: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "an Arrow file", error) from None
     batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
     return _drafts(batches, options, source, "corrupt_arrow", file.change)
 
@@ -185,9 +195,15 @@ def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> 
         reader = pa.ipc.open_stream(SequentialFile(stream))
         _wanted(reader.schema, options, source)
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as an Arrow stream: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "an Arrow stream", error) from None
     batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
     return _drafts(batches, options, source, "corrupt_arrow", lambda: "")
+
+
+def _unreadable(source: str, what: str, error: Exception) -> SourceError:
+    if isinstance(error, ReadFailedError):
+        return SourceError(f"cannot read {source}: {describe(error)}; check the network", error.reason)
+    return SourceError(f"cannot read {source} as {what}: {describe(error)}; is it whole?")
 
 
 def _wanted(schema: pa.Schema, options: ReadOptions, source: str) -> list[int]:
@@ -210,7 +226,8 @@ def _drafts(
                 batch, bad_rows = sound(batch)
         except BROKEN as error:
             batch = None
-            skip = Skip(source, corrupt, detail=f"{describe(error)}; read up to record {row}")
+            reason = error.reason if isinstance(error, ReadFailedError) else corrupt
+            skip = Skip(source, reason, detail=f"{describe(error)}; read up to record {row}")
         if batch is None:
             break
         for part in _bounded(batch, options.block_bytes):

@@ -14,7 +14,8 @@ import xxhash
 
 from auditor.errors import MissingExtraError, SourceError
 from auditor.sources import ReadOptions, discover, open_source
-from auditor.sources.remote import PACKAGES, list_url, without_credentials
+from auditor.sources.redaction import without_credentials
+from auditor.sources.remote import PACKAGES, list_url
 
 from .reading import SMALL, gather, read
 
