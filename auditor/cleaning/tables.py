@@ -65,7 +65,7 @@ def rewrite_table(source: Source, file: OutputFile, changes: Changes, reading: R
         rows = _Rows(changes, reading)
         name = write(table, _Writable(file), rows)
         if change := table.change():
-            raise InputError(f"{source.name} changed while it was read ({change}); scan it again")
+            raise InputError(f"{source.name} changed while it was read ({change.detail}); scan it again")
         file.finish()
         return Written(rows.seen, rows.passed, table.digest(), name)
     except (*BROKEN, struct.error, IndexError) as error:

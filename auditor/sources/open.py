@@ -15,7 +15,7 @@ from auditor.sources.discover import known_extensions
 from auditor.sources.json_elements import LINES, ElementLines, json_layout
 from auditor.sources.lines import read_lines
 from auditor.sources.plain_text import Transcoded, read_text
-from auditor.sources.raw import Peekable, StoredBytes, describe, open_local
+from auditor.sources.raw import Peekable, ReadFailedError, StoredBytes, describe, open_local
 from auditor.sources.stream import SourceStream
 from auditor.types import Skip
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 << 10
 """Bytes that are looked at to tell a format."""
+TABLES = ("parquet", "arrow")
+TABLE_MAGIC = (b"PAR1", b"ARROW1")
+HEAD_OF_TABLE = 8
 UTF8_BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 REFUSED = {
@@ -59,6 +62,19 @@ def open_source(source: Source, options: ReadOptions) -> BlockStream:
             lines holds none shows only when its records are looked at: see `auditor.sources.describe`.
         MissingExtraError: a URL whose file system is not installed.
     """
+    if source.is_remote and source.format in TABLES:
+        # not by its first bytes as other files: to read ahead costs megabytes that are not asked for
+        table = open_table_file(source)
+        try:
+            head = table.handle.read(HEAD_OF_TABLE)
+        except ReadFailedError as error:
+            table.close()
+            raise SourceError(
+                f"cannot read {source.name}: {describe(error)}; check the network", error.reason
+            ) from None
+        if head.startswith(TABLE_MAGIC):
+            return _read_table(source, table, head, options)
+        table.close()
     stored = open_stored(source)
     try:
         return _open(source, stored, options)
@@ -80,7 +96,7 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     for magic, what in REFUSED.items():
         if head.startswith(magic):
             raise SourceError(f"{source.name} is {what}")
-    if head.startswith((b"PAR1", b"ARROW1")):
+    if head.startswith(TABLE_MAGIC):
         return _open_table(source, stored, head, options)
     if head.startswith(b"\xff\xff\xff\xff"):
         from auditor.sources.tables import read_arrow_stream
@@ -89,7 +105,7 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     codec = codec_of(head)
     text = top if codec is None else Peekable(Decompressed(top, codec, options.max_expansion))
     inside = text.peek(HEAD_BYTES)
-    if codec is not None and (inside.startswith((b"PAR1", b"ARROW1", *REFUSED)) or codec_of(inside)):
+    if codec is not None and (inside.startswith((*TABLE_MAGIC, *REFUSED)) or codec_of(inside)):
         raise SourceError(f"{source.name} is no text inside its {codec.name}: decompress it first")
     drafts, ending = _text_drafts(source, text, options)
     return SourceStream(source.name, stored, drafts, ending)
@@ -117,12 +133,15 @@ def open_stored(source: Source) -> StoredBytes:
 
 def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadOptions) -> BlockStream:
     """A file that is read at random places: it is opened again, and so is a pipe refused."""
-    from auditor.sources import tables
-
     if source.size is None and not source.is_remote:
         raise SourceError(f"{source.name} is Parquet or Arrow through a pipe; name the file itself")
     stored.close()
-    table = open_table_file(source)
+    return _read_table(source, open_table_file(source), head, options)
+
+
+def _read_table(source: Source, table: tables.TableFile, head: bytes, options: ReadOptions) -> BlockStream:
+    from auditor.sources import tables
+
     read = tables.read_parquet if head.startswith(b"PAR1") else tables.read_arrow_file
     try:
         return SourceStream(source.name, table, read(table, options, source.name), None)

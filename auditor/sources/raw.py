@@ -56,7 +56,7 @@ class StoredBytes:
 
     def __init__(
         self, file: Any, size: int | None, status: os.stat_result | None = None,
-        changed: Callable[[], str] | None = None,
+        changed: Callable[[], Failure | None] | None = None,
     ) -> None:  # fmt: skip
         self._changed = changed
         self._file = file
@@ -95,8 +95,7 @@ class StoredBytes:
         if self._size is not None and self.consumed < self._size:
             return Failure("changed_while_reading", f"held {self._size} bytes when opened and ended at {self.consumed}")
         if self._status is None:
-            detail = self._changed() if self._changed is not None else ""
-            return Failure("changed_while_reading", detail) if detail else None
+            return self._changed() if self._changed is not None else None
         now = os.fstat(self._file.fileno())
         if now.st_size != self._status.st_size:
             return Failure("changed_while_reading", f"grew from {self._status.st_size} to {now.st_size} bytes")

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import SourceError
-from auditor.sources.raw import ReadFailedError, describe
+from auditor.sources.raw import Failure, ReadFailedError, describe
 from auditor.sources.redaction import redacted, without_credentials
 from auditor.sources.retries import Retries, Trouble, patiently, trouble
 
@@ -142,19 +142,24 @@ class RemoteObject(io.RawIOBase):
             return f"held {self.size} bytes when opened, and now {size}"
         return "was replaced by another of the same size" if version != self.version else ""
 
-    def changed(self) -> str:
-        """What shows that the object was deleted or replaced since it was opened; empty where nothing does.
+    def changed(self) -> Failure | None:
+        """What shows that the object was deleted or replaced since it was opened; None where nothing does.
 
         What came in one answer is of one object: only a longer one is looked at again.
         """
         if self.size is not None and self.size <= CHUNK_BYTES and not self._at_random:
-            return ""
+            return None
         try:
-            return patiently(self._difference, self._retries)
+            detail = patiently(self._difference, self._retries)
         except Exception as error:  # a remote file system raises what it likes
-            if trouble(error) is Trouble.MISSING:
-                return "was deleted while it was read"
-            return f"cannot be looked at any more: {redacted(describe(error), self._url)}"
+            return Failure(*self._meaning(error))
+        return Failure("changed_while_reading", detail) if detail else None
+
+    def _meaning(self, error: BaseException) -> tuple[str, str]:
+        """The reason code of an error, and what it says."""
+        what = trouble(error)
+        said = "it was deleted" if what is Trouble.MISSING else redacted(describe(error), self._url)
+        return _REASONS.get(what, "read_error"), said
 
     def _failed(self, reason: str, detail: str) -> ReadFailedError:
         return ReadFailedError(reason, f"after {self._position} bytes: {detail}")
@@ -179,9 +184,7 @@ class RemoteObject(io.RawIOBase):
         except ReadFailedError:
             raise
         except Exception as error:  # a remote file system raises what it likes
-            what = trouble(error)
-            said = "it was deleted" if what is Trouble.MISSING else redacted(describe(error), self._url)
-            raise self._failed(_REASONS.get(what, "read_error"), said) from None
+            raise self._failed(*self._meaning(error)) from None
 
     def _drop(self) -> None:
         file, self._file, self._broken = self._file, None, True

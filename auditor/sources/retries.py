@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from auditor.sources.raw import ReadFailedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Value = TypeVar("Value")
+
+BROKEN_CONNECTIONS = frozenset({"ConnectionError", "ClientConnectionError", "ClientPayloadError", "IncompleteRead"})
+"""Of Python, aiohttp and http.client; some carry a status that no server sent."""
 
 
 class Trouble(Enum):
@@ -57,7 +62,11 @@ def trouble(error: BaseException) -> Trouble:
     """What an error of any fsspec file system means: they translate some, and hide others behind FileNotFoundError."""
     if isinstance(error, PermissionError) or any("Credentials" in kind.__name__ for kind in type(error).__mro__):
         return Trouble.DENIED
+    if isinstance(error, ReadFailedError):
+        return Trouble.LASTING
     for link in _causes(error):
+        if any(kind.__name__ in BROKEN_CONNECTIONS for kind in type(link).__mro__):
+            return Trouble.PASSING
         status = _status(link)
         if status in (401, 403, 407):
             return Trouble.DENIED

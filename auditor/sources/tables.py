@@ -13,7 +13,7 @@ from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
 from auditor.sources.columns import has_text_columns, text_columns
 from auditor.sources.describe import no_text_field
-from auditor.sources.raw import ReadFailedError, StoredBytes, describe, read_full
+from auditor.sources.raw import Failure, ReadFailedError, StoredBytes, describe, read_full
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FEATHER_V1_MAGIC = b"FEA1"
 
 BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What Arrow raises for files that are broken."""
+CHANGED = "changed_while_reading"
 MAX_BATCH_ROWS = 65_536
 BUFFER_BYTES = 1 << 20
 """Bytes of a column chunk that are read ahead: without it, Arrow holds a whole column of a row group."""
@@ -41,8 +42,9 @@ class TableFile:
     """
 
     def __init__(
-        self, file: Any, reopen: Callable[[], StoredBytes], size: int | None, changed: Callable[[], str] | None = None
-    ) -> None:
+        self, file: Any, reopen: Callable[[], StoredBytes], size: int | None,
+        changed: Callable[[], Failure | None] | None = None,
+    ) -> None:  # fmt: skip
         self._changed = changed
         self._file = _CountingFile(file, size)
         self._reopen = reopen
@@ -58,16 +60,18 @@ class TableFile:
         """Bytes read so far."""
         return self._file.count
 
-    def change(self) -> str:
-        """What shows that the file was written to since it was opened; empty where nothing does."""
+    def change(self) -> Failure | None:
+        """What shows that the file was written to since it was opened; None where nothing does."""
         if self._changed is not None:
             return self._changed()
         now = self._fstat()
         if self._status is None or now is None:
-            return ""
+            return None
         if now.st_size != self._status.st_size:
-            return f"held {self._status.st_size} bytes when opened, and now {now.st_size}"
-        return "was written to while it was read" if now.st_mtime_ns != self._status.st_mtime_ns else ""
+            return Failure(CHANGED, f"held {self._status.st_size} bytes when opened, and now {now.st_size}")
+        if now.st_mtime_ns != self._status.st_mtime_ns:
+            return Failure(CHANGED, "was written to while it was read")
+        return None
 
     def _fstat(self) -> os.stat_result | None:
         try:
@@ -197,7 +201,7 @@ def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> 
     except BROKEN as error:
         raise _unreadable(source, "an Arrow stream", error) from None
     batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
-    return _drafts(batches, options, source, "corrupt_arrow", lambda: "")
+    return _drafts(batches, options, source, "corrupt_arrow", lambda: None)
 
 
 def _unreadable(source: str, what: str, error: Exception) -> SourceError:
@@ -214,7 +218,11 @@ def _wanted(schema: pa.Schema, options: ReadOptions, source: str) -> list[int]:
 
 
 def _drafts(
-    batches: Iterator[pa.RecordBatch], options: ReadOptions, source: str, corrupt: str, change: Callable[[], str]
+    batches: Iterator[pa.RecordBatch],
+    options: ReadOptions,
+    source: str,
+    corrupt: str,
+    change: Callable[[], Failure | None],
 ) -> Iterator[Draft]:
     row = 0
     bad_rows: list[int] = []
@@ -235,8 +243,9 @@ def _drafts(
             yield Draft(Columns(part), row, part.num_rows, skips)
             row += part.num_rows
             bad_rows = [bad - part.num_rows for bad in bad_rows]
-    if detail := change():
-        skip = Skip(source, "changed_while_reading", detail=f"{detail}; read up to record {row}")
+    # what looks like a broken file may be one that another took the place of
+    if (skip is None or skip.reason == corrupt) and (failure := change()) is not None:
+        skip = Skip(source, failure.reason, detail=f"{failure.detail}; read up to record {row}")
     if skip is not None:
         yield Draft(Columns(pa.RecordBatch.from_arrays([], names=[])), row, 0, (skip,))
 
