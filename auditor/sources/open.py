@@ -15,7 +15,7 @@ from auditor.sources.discover import known_extensions
 from auditor.sources.json_elements import LINES, ElementLines, json_layout
 from auditor.sources.lines import read_lines
 from auditor.sources.plain_text import Transcoded, read_text
-from auditor.sources.raw import Peekable, ReadFailedError, StoredBytes, describe, open_local
+from auditor.sources.raw import Peekable, ReadFailedError, StoredBytes, cannot_read, describe, open_local
 from auditor.sources.stream import SourceStream
 from auditor.types import Skip
 
@@ -69,9 +69,7 @@ def open_source(source: Source, options: ReadOptions) -> BlockStream:
             head = table.handle.read(HEAD_OF_TABLE)
         except ReadFailedError as error:
             table.close()
-            raise SourceError(
-                f"cannot read {source.name}: {describe(error)}; check the network", error.reason
-            ) from None
+            raise cannot_read(source.name, error.reason, describe(error)) from None
         if head.startswith(TABLE_MAGIC):
             return _read_table(source, table, head, options)
         table.close()
@@ -88,10 +86,7 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     head = top.peek(HEAD_BYTES)
     if not head:
         if stored.failure is not None:
-            raise SourceError(
-                f"cannot read {source.name}: {stored.failure.detail}; check the file and its disk",
-                stored.failure.reason,
-            )
+            raise cannot_read(source.name, stored.failure.reason, stored.failure.detail)
         return SourceStream(source.name, stored, iter(()), top)
     for magic, what in REFUSED.items():
         if head.startswith(magic):

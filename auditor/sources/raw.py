@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import xxhash
 
+from auditor.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -168,6 +170,18 @@ def open_local(path: str) -> StoredBytes:
     if not stat.S_ISREG(status.st_mode):
         return StoredBytes(file, None)
     return StoredBytes(file, status.st_size, status)
+
+
+_FIXES = {
+    "access_denied": "check the credentials in the environment (missing, wrong or expired)",
+    "connection_lost": "check the network, and try again",
+    "changed_while_reading": "scan again",
+}
+
+
+def cannot_read(source: str, reason: str, detail: str) -> SourceError:
+    """The error for a source of which nothing could be read; `reason` is the code of the skip that it is."""
+    return SourceError(f"cannot read {source}: {detail}; {_FIXES.get(reason, 'check the file and its disk')}", reason)
 
 
 def describe(error: BaseException) -> str:

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from auditor.errors import MissingExtraError, SourceError
 from auditor.sources.raw import describe
 from auditor.sources.redaction import WEB, is_url, redacted, without_credentials
-from auditor.sources.remote_object import RETRIES, RemoteObject, cannot_open, size_of, version_of
-from auditor.sources.retries import Trouble, patiently, trouble
+from auditor.sources.remote_object import RemoteObject, cannot_open, size_of, version_of
+from auditor.sources.retries import Retries, Trouble, patiently, trouble
 
 PACKAGES = {
     "s3": "s3fs",
@@ -103,20 +103,21 @@ def list_url(url: str) -> Listing:
     """The files that a URL stands for, sorted. Raises SourceError or MissingExtraError."""
     system, path = file_system(url)
     is_web = url.partition("://")[0].lower() in WEB
+    retries = Retries.configured()
     glob = "*" in path.partition("?")[0]
     # what an earlier run in this process saw is no answer
     system.invalidate_cache()
     try:
         if glob:
-            found = patiently(lambda: system.glob(path, detail=True), RETRIES)
+            found = patiently(lambda: system.glob(path, detail=True), retries)
         else:
-            info = patiently(lambda: system.info(path), RETRIES)
+            info = patiently(lambda: system.info(path), retries)
             if is_web or info["type"] != "directory":
                 exact = RemoteFile(
                     without_credentials(url), url, path.partition("?")[0], size_of(info), version_of(info)
                 )
                 return Listing((exact,), exact=True)
-            found = patiently(lambda: system.find(path, detail=True), RETRIES)
+            found = patiently(lambda: system.find(path, detail=True), retries)
     except Exception as error:  # a remote file system raises what it likes
         if not (glob and trouble(error) is Trouble.MISSING):
             raise cannot_open(url, error) from None

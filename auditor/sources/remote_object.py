@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import SourceError
@@ -24,12 +25,9 @@ TIME_MARKS = ("LastModified", "Last-Modified", "last_modified", "updated", "mtim
 """What file systems say that tells one object from another under its name, the surest first. A listing may write a time
 in another way than a request for the object does, a hash never."""
 
-RETRIES = Retries()
-
 _REASONS = {
     Trouble.PASSING: "connection_lost",
     Trouble.DENIED: "access_denied",
-    Trouble.MISSING: "changed_while_reading",
 }
 
 
@@ -63,20 +61,20 @@ class RemoteObject(io.RawIOBase):
         url: for messages, which show it without credentials.
         version: what it must be, as `version_of` gave it when it was listed; empty: whatever it is.
         at_random: read here and there (tables), and not in order.
-        retries: for each read; the count begins anew with every byte that came.
+        retries: for each read; the count begins anew with every byte that came. By default as configured.
 
     Raises SourceError where it cannot be opened; `read` and `seek` raise ReadFailedError.
     """
 
     def __init__(
         self, system: Any, path: str, url: str, version: str = "", *, at_random: bool = False,
-        retries: Retries = RETRIES,
+        retries: Retries | None = None,
     ) -> None:  # fmt: skip
         self._system = system
         self._path = path
         self._url = url
         self._at_random = at_random
-        self._retries = retries
+        self._retries = retries = retries or Retries.configured()
         self._position = 0
         self._file: Any = None
         self._streams = False
@@ -158,8 +156,14 @@ class RemoteObject(io.RawIOBase):
     def _meaning(self, error: BaseException) -> tuple[str, str]:
         """The reason code of an error, and what it says."""
         what = trouble(error)
-        said = "it was deleted" if what is Trouble.MISSING else redacted(describe(error), self._url)
-        return _REASONS.get(what, "read_error"), said
+        if what is Trouble.MISSING:
+            return "changed_while_reading", "it was deleted"
+        if what is Trouble.LASTING:
+            # a request for the bytes of one version is refused where there is another now
+            with suppress(Exception):
+                if detail := self._difference():
+                    return "changed_while_reading", detail
+        return _REASONS.get(what, "read_error"), redacted(describe(error), self._url)
 
     def _failed(self, reason: str, detail: str) -> ReadFailedError:
         return ReadFailedError(reason, f"after {self._position} bytes: {detail}")
@@ -188,11 +192,9 @@ class RemoteObject(io.RawIOBase):
 
     def _drop(self) -> None:
         file, self._file, self._broken = self._file, None, True
-        try:
+        with suppress(Exception):  # it is broken already
             if file is not None:
                 file.close()
-        except Exception:  # noqa: S110 - it is broken already
-            pass
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes from where the last read ended; b"" only at the end. Raises ReadFailedError."""

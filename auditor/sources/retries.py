@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from auditor.errors import InputError
 from auditor.sources.raw import ReadFailedError
 
 if TYPE_CHECKING:
@@ -40,6 +42,16 @@ class Retries:
     first: float = 0.25
     """Seconds before the first of them: 0.25, 0.5, 1, 2, 4, so that a server has 8 seconds to come back."""
     longest: float = 30.0
+
+    @classmethod
+    def configured(cls) -> Retries:
+        """As `AUDITOR_RETRIES` says, the number of further tries. Raises InputError where that is no number."""
+        given = os.environ.get("AUDITOR_RETRIES", "").strip()
+        if not given:
+            return cls()
+        if not (given.isascii() and given.isdigit() and len(given) <= 3):
+            raise InputError(f"AUDITOR_RETRIES is the number of further tries, such as 5, and not {given!r}")
+        return cls(again=int(given))
 
     def pauses(self) -> Iterator[float]:
         """Seconds to wait before each further try."""

@@ -13,7 +13,7 @@ from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
 from auditor.sources.columns import has_text_columns, text_columns
 from auditor.sources.describe import no_text_field
-from auditor.sources.raw import Failure, ReadFailedError, StoredBytes, describe, read_full
+from auditor.sources.raw import Failure, ReadFailedError, StoredBytes, cannot_read, describe, read_full
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> 
 
 def _unreadable(source: str, what: str, error: Exception) -> SourceError:
     if isinstance(error, ReadFailedError):
-        return SourceError(f"cannot read {source}: {describe(error)}; check the network", error.reason)
+        return cannot_read(source, error.reason, describe(error))
     return SourceError(f"cannot read {source} as {what}: {describe(error)}; is it whole?")
 
 

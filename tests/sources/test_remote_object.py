@@ -244,6 +244,7 @@ def test_credentials_in_a_url_reach_the_server_and_nobody_else(web: Web) -> None
         open_source(source, ALL)
     assert web.seen
     for secret in ("topsecret", "deadbeef", "alice"):
+        assert secret not in repr(skip_of(source.name, caught.value))
         assert secret not in str(caught.value)
 
 

@@ -45,6 +45,7 @@ class Web:
 class _Handler(BaseHTTPRequestHandler):
     web: Web
     protocol_version = "HTTP/1.1"
+    cut: int | None = None
 
     def log_message(self, *_: object) -> None:
         pass
@@ -58,6 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         act = web.on_get.pop(web.gets, None)
         if callable(act):
             act()
+        # looked at now: an answer that is still on its way to a client that had enough is another request's
+        self.cut = web.reset_after[0] if web.reset_after else None
         if web.statuses:
             self.refuse(web.statuses.pop(0))
         else:
@@ -100,30 +103,49 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def send(self, body: bytes) -> None:
-        if self.web.reset_after and len(body) > self.web.reset_after[0]:
+        if self.cut is not None and len(body) > self.cut:
+            self.web.reset_after.pop(0)
             with contextlib.suppress(OSError):
-                self.wfile.write(body[: self.web.reset_after.pop(0)])
-            # without lingering, to close is to reset
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            os.close(self.connection.detach())
+                self.wfile.write(body[: self.cut])
+            reset(self)
             return
         with contextlib.suppress(OSError):  # the reader had enough
             self.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that went away."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server on the loopback address until the block ends; gives its URL without a slash at the end."""
+    server = Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Break the connection: without lingering, to close is to reset."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    os.close(handler.connection.detach())
 
 
 @contextlib.contextmanager
 def serving() -> Iterator[Web]:
     """A server until the block ends; `Web.address` is its URL without a slash at the end."""
     web = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": web}))
-    server.daemon_threads = True
-    web.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with running(type("Handler", (_Handler,), {"web": web})) as web.address:
         yield web
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
