@@ -20,6 +20,7 @@ from auditor.output import DirectoryLock
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
+from auditor.sources.discover import RealPaths
 from auditor.sources.redaction import shown_argument
 from auditor.types import Benchmark, Skip
 
@@ -130,7 +131,8 @@ def reproducible(command: Sequence[str]) -> list[str]:
 def _without_output(sources: Sequence[Source], skips: Sequence[Skip], out: Path) -> tuple[list[Source], list[Skip]]:
     """The sources that are not what an earlier run wrote into `out`; and the skips, with one for each of the others."""
     inside = os.path.realpath(out) + os.sep
-    own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}
+    paths = RealPaths()
+    own = {s.name for s in sources if not s.is_remote and paths.of(s.location).startswith(inside)}
     if len(own) == len(sources) and own:
         raise InputError(f"the training set lies in the output directory {out}: name another one with -o")
     # report.md is there too, and is no format that is read

@@ -84,18 +84,37 @@ def discover(train: Sequence[str | os.PathLike[str]], options: ReadOptions) -> t
         MissingExtraError: a URL whose file system is not installed.
     """
     found: dict[str, Source] = {}
+    paths = RealPaths()
     skips: list[Skip] = []
     for argument in train:
         text = os.fspath(argument)
         if text.startswith("file://"):
             text = remote.local_path(text)
         for source in _expand(text, options, skips):
-            key = source.location if source.is_remote else os.path.realpath(source.location)
+            key = source.location if source.is_remote else paths.of(source.location)
             if key not in found or source.name < found[key].name:
                 found[key] = source
     shown = [replace(skip, source=shown_name(skip.source), detail=shown_name(skip.detail)) for skip in skips]
     unique = dict.fromkeys(sorted(shown, key=lambda skip: (skip.source, skip.reason, skip.detail)))
     return sorted(found.values(), key=lambda source: source.name), list(unique)
+
+
+class RealPaths:
+    """`os.path.realpath` of many files: each folder is looked at once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """The path without symbolic links."""
+        if os.path.islink(path):  # noqa: PTH114
+            return os.path.realpath(path)
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)  # noqa: PTH118
 
 
 def _expand(text: str, options: ReadOptions, skips: list[Skip]) -> Iterator[Source]:
@@ -208,7 +227,8 @@ def _walk(root: str, options: ReadOptions, skips: list[Skip], tally: Tally) -> l
             path = os.path.join(folder, name)  # noqa: PTH118
             if not tally.takes(name, path, options, skips):
                 continue
-            if not _inside(path, real_root):
+            # no folder below is a link that is followed
+            if os.path.islink(path) and not _inside(path, real_root):  # noqa: PTH114
                 skips.append(Skip(path, "symlink_outside", detail="leads out of the directory; name it yourself"))
             elif not os.path.isfile(path):  # noqa: PTH113
                 skips.append(Skip(path, "not_a_file", detail="a broken link, a pipe, a device or a socket"))
