@@ -12,20 +12,18 @@ from auditor.sources.redaction import WEB, is_url, redacted, without_credentials
 from auditor.sources.remote_object import RemoteObject, cannot_open, size_of, version_of
 from auditor.sources.retries import Retries, Trouble, patiently, trouble
 
+EXTRAS = {"hf": "hub", "s3": "remote", "s3a": "remote", "http": "remote", "https": "remote"}
+"""The extra of this package that brings a URL's file system."""
 PACKAGES = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
     "gs": "gcsfs",
     "gcs": "gcsfs",
-    "http": "aiohttp",
-    "https": "aiohttp",
     "abfs": "adlfs",
     "abfss": "adlfs",
     "az": "adlfs",
     "sftp": "paramiko",
     "ssh": "paramiko",
 }
-"""The package that a URL's file system needs beside fsspec."""
+"""The package that a URL's file system needs beside fsspec, where no extra brings it."""
 
 S3 = ("s3", "s3a")
 
@@ -70,8 +68,8 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(url, **_options(protocol))
     except ImportError:
-        if protocol == "hf":
-            raise MissingExtraError("hf:// URLs", "hub") from None
+        if protocol in EXTRAS:
+            raise MissingExtraError(f"{protocol}:// URLs", EXTRAS[protocol]) from None
         package = PACKAGES.get(protocol)
         hint = f"pip install {package}" if package else "install the package that brings it"
         raise SourceError(f"{protocol}:// URLs need another package: {hint}") from None
