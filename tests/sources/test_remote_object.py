@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
+from made import make_benchmark
 
-from auditor.errors import SourceError
+import auditor
+from auditor.errors import InputError, SourceError
 from auditor.sources import ReadOptions, discover, open_source, skip_of
 from auditor.sources.raw import ReadFailedError
 from auditor.sources.remote_object import CHUNK_BYTES, RemoteObject, differ, version_of
@@ -24,6 +26,7 @@ from .web import Web, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ALL = ReadOptions()
 QUICK = Retries(again=3, first=0.001)
@@ -338,3 +341,36 @@ def test_versions_of_listings_and_of_objects() -> None:
     assert not differ("created 2026", "created 2027")
     assert not differ("", "etag cd")
     assert not differ("etag ab", "blob_id cd")
+
+
+def test_a_table_that_cannot_be_hashed_any_more(web: Web, tmp_path: Path) -> None:
+    """All of it was read, and then the credentials expired: what was found stays, and the source is not complete."""
+    del web.files["/a.jsonl"]
+    web.files["/t.parquet"] = parquet(20_000)
+    index = auditor.BenchmarkIndex.build([make_benchmark()], auditor.ScanConfig())
+    whole_run = auditor.scan(f"{web.address}/t.parquet", index, workers=1)
+    assert whole_run.complete
+    web.denied_after = web.gets * 2 - 1
+    cut = auditor.scan(f"{web.address}/t.parquet", index, workers=1, out=tmp_path / "out")
+    assert cut.summary["records_skipped"] == {"access_denied": 1}
+    assert cut.summary["records_read"] == 20_000
+    assert not cut.complete
+    assert [source["complete"] for source in cut.summary["sources"]] == [False]
+    cut.write(tmp_path / "out")
+    web.denied_after = None
+    again = auditor.scan(f"{web.address}/t.parquet", index, workers=1, out=tmp_path / "out", resume=True)
+    assert again.complete
+    assert again.summary["sources"] == whole_run.summary["sources"]
+
+
+@pytest.mark.parametrize(("given", "tries"), [("0", 1), ("3", 4), ("", 6)])
+def test_how_often_it_is_tried(monkeypatch: pytest.MonkeyPatch, given: str, tries: int) -> None:
+    monkeypatch.setenv("AUDITOR_RETRIES", given)
+    assert 1 + len(list(Retries.configured().pauses())) == tries
+
+
+@pytest.mark.parametrize("given", ["many", "-1", "1.5", "9999", "²"])
+def test_a_number_of_tries_that_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("AUDITOR_RETRIES", given)
+    with pytest.raises(InputError, match="AUDITOR_RETRIES is the number of further tries"):
+        Retries.configured()
