@@ -54,7 +54,11 @@ def learn(
         return _count(block, counter, local.workspace, local.frequencies, options)
 
     with ThreadPoolExecutor(workers) as pool:
-        records = sum(pool.map(count, _sample(sources, options, config.learn_bytes)))
+        try:
+            records = sum(pool.map(count, _sample(sources, options, config.learn_bytes)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt waits for one block and not for all
+            raise
     none = frequencies_for(index)
     return Learnt(
         records,

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.load_items import write_items
 from benchmarks.places import BENCHMARKS, RESULTS, ROOT, cache
-from benchmarks.planting import corpus
+from benchmarks.planting import corpus, first_bytes
 from benchmarks.running import AUDITOR, machine, run, scan
 
 if TYPE_CHECKING:
@@ -152,12 +152,17 @@ def measure_items(args: argparse.Namespace) -> dict[str, Any]:
     bench, index, one = place / "items.jsonl", place / "index", place / "one.jsonl"
     made = Path(args.corpus) if args.corpus else corpus(seed=1, megabytes=1000, shards=1)
     _, clean = parts(made, place)
-    write_items(bench, args.count, clean)
+    text = first_bytes(clean, args.megabytes * 10**6, place / f"clean-{args.megabytes}.jsonl")
+    if args.index is None:
+        write_items(bench, args.count, clean)
     one.write_text('{"text": "one record and no more"}\n', encoding="utf-8")
-    shutil.rmtree(index, ignore_errors=True)
-    build = run(
-        [sys.executable, "-m", "benchmarks.load_items", "build", str(bench), str(index)], log=place / "build.log"
-    )
+    build = None
+    if args.index is None:
+        shutil.rmtree(index, ignore_errors=True)
+        words = [sys.executable, "-m", "benchmarks.load_items", "build", str(bench), str(index)]
+        build = asdict(run(words, log=place / "build.log"))
+    else:
+        index = Path(args.index)
     loads = [
         json.loads(
             subprocess.check_output([sys.executable, "-m", "benchmarks.load_items", "load", str(index)], cwd=ROOT)
@@ -166,13 +171,13 @@ def measure_items(args: argparse.Namespace) -> dict[str, Any]:
     ]
     found: dict[str, Any] = {
         "items": args.count, "index_bytes": sum(path.stat().st_size for path in index.iterdir()),
-        "build": asdict(build), "load_seconds": [load["seconds"] for load in loads], "scans": [],
+        "build": build, "load_seconds": [load["seconds"] for load in loads], "scans": [],
     }  # fmt: skip
     for detectors in (["ngram"], ["ngram", "minhash"]):
         start = scan(one, [str(index)], place / "out-one", more=["--workers", "1"], detectors=detectors)
-        whole = scan(clean, [str(index)], place / "out-items", more=["--workers", "1"], detectors=detectors)
+        whole = scan(text, [str(index)], place / "out-items", more=["--workers", "1"], detectors=detectors)
         found["scans"].append({
-            "detectors": detectors, "megabytes": clean.stat().st_size / 1e6, "start": asdict(start),
+            "detectors": detectors, "megabytes": text.stat().st_size / 1e6, "start": asdict(start),
             "whole": asdict(whole),
         })  # fmt: skip
         print(found["scans"][-1])
@@ -250,7 +255,9 @@ def items_table(results: dict[str, Any]) -> list[str]:
     lines = [
         f"- {results['items']:,} items, an index of {results['index_bytes'] / 1e6:,.0f} MB.",
         f"- Built and written in {build['cpu']:.0f} CPU seconds with at most {build['peak']:,.0f} MB of memory, the "
-        "reading of its benchmark included.",
+        "reading of its benchmark included."
+        if build
+        else "- Its building was not measured in this run.",
         f"- Loaded (memory-mapped) in {statistics.median(results['load_seconds']):.3f} seconds of wall time, the "
         f"median of {len(results['load_seconds'])} (goal: 0.2).", "",
         "| detectors | MB | MB per CPU-second after the start | with it | CPU seconds of the start | peak MB | goal |",
@@ -308,6 +315,9 @@ def main() -> None:
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
         else:
             command.add_argument("--count", type=int, default=100_000 if name == "files" else 1_000_000)
+        if name == "items":
+            command.add_argument("--megabytes", type=int, default=100, help="of the text that is scanned")
+            command.add_argument("--index", help="one that was built before; its building is then not measured")
     commands.add_parser("page")
     args = parser.parse_args()
     if args.what == "page":

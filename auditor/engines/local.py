@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from auditor.sources.blocks import Block
     from auditor.types import Skip
 
-PATIENCE = 0.5
-"""Seconds that workers get to finish their blocks when a run is interrupted; a block takes a tenth of that."""
+PATIENCE = 0.3
+"""Seconds that workers get to finish their blocks when a run is interrupted; one takes a fifth of that."""
 
 Result = TypeVar("Result")
 """What is made of a block."""
