@@ -288,8 +288,8 @@ def kills_table(results: dict[str, Any]) -> list[str]:
 
 SHORT = """## Short of the goal
 
-- **A million items** are loaded in time; the goal of 60 MB per CPU-second is met in one case only. No script's run of this
-  has ended yet; these figures are by hand, in one process, on the machine above while it was busy. 1.8 GB of index,
+- **A million items** are loaded in time; the goal of 60 MB per CPU-second is met in one case only. No run of the script
+  for this has ended yet; these figures are by hand, in one process, on the machine above while it was busy. 1.8 GB of index,
   built of items in memory in 88 CPU seconds with 7.1 GB of memory, loaded in 0.002 s. `ngram` then takes 5 CPU seconds
   to start and reads 100 MB per CPU-second (96 MB of text) where the items' words are made up. Where they are drawn from
   the corpus as often as they stand there, 1,500 candidates a megabyte go to the verifier, and a scan of 968 MB had not
