@@ -221,6 +221,8 @@ def _print(result: ScanResult, out: Path) -> None:
         click.echo(f"  skipped: {count} × {reason}", err=True)
     if summary["interrupted"]:
         click.echo("interrupted: the result is partial; go on with the same command and --resume", err=True)
+    elif result.can_resume:
+        click.echo("some sources could not be reached: read them, too, with the same command and --resume", err=True)
     click.echo(f"Report: {out / 'report.md'}")
 
 

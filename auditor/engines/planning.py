@@ -13,14 +13,14 @@ import xxhash
 
 from auditor.engines.units import Ending, Stretch, Whole
 from auditor.errors import AuditorError, SourceError
-from auditor.sources import open_source, remote
-from auditor.sources.blocks import Columns, JsonLines
+from auditor.sources import open_source, remote, skip_of
+from auditor.sources.blocks import Block, Columns, JsonLines
 from auditor.sources.compression import codec_of
 from auditor.sources.json_elements import LINES
 from auditor.sources.lines import read_lines
 from auditor.sources.open import HEAD_BYTES, REFUSED, UTF8_BOM, open_stored, text_format
-from auditor.sources.raw import Failure, Peekable, describe
-from auditor.sources.stream import SourceStream
+from auditor.sources.raw import Failure, Peekable, ReadFailedError, describe
+from auditor.sources.stream import SourceStream, no_lines
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from auditor.engines.units import Large
     from auditor.sources import ReadOptions, Source
-    from auditor.sources.blocks import Block
 
 SEARCH_BYTES = 1 << 20
 """Bytes that are held while the end of a long record is looked for."""
@@ -45,7 +44,7 @@ def plan(unit: Large, options: ReadOptions) -> Iterator[Whole | Stretch | Ending
             return
         stream = open_source(unit.source, options)
     except AuditorError as error:
-        yield Ending(unit.number, unit.source, "", 0, skip_of(unit.source, error))
+        yield Ending(unit.number, unit.source, "", 0, skip_of(unit.source.name, error))
         return
     planner = _Planner(unit, start, options)
     try:
@@ -54,7 +53,7 @@ def plan(unit: Large, options: ReadOptions) -> Iterator[Whole | Stretch | Ending
         yield from planner.close()
         yield Ending(unit.number, unit.source, stream.digest(), planner.parts)
     except AuditorError as error:
-        yield Ending(unit.number, unit.source, "", planner.parts, skip_of(unit.source, error))
+        yield Ending(unit.number, unit.source, "", planner.parts, skip_of(unit.source.name, error))
     finally:
         stream.close()
 
@@ -82,7 +81,7 @@ def _first_line(source: Source, options: ReadOptions) -> int | None:
 
 def _has_ranges(source: Source) -> bool:
     """Whether a server gives a file from the middle on: some only know whole ones."""
-    stored = RangeBytes(source, (source.size or 0) // 2, None)
+    stored = RangeBytes(source, (source.size or 0) // 2, None, at_random=True)
     try:
         return bool(stored.readinto(memoryview(bytearray(1))))
     finally:
@@ -102,13 +101,14 @@ class _Planner:
     _first: Block | None = None
     _rows: int = 0
     _bytes: list[int] = field(default_factory=list)
+    _intact: int = 0
     _hash: Any = None
     _consumed: int = 0
     _in_long_record: bool = False
 
     def add(self, block: Block) -> Iterator[Stretch]:
         """Take the next block; the stretch that ends before it, where one does."""
-        if not block.rows and any(skip.row is None for skip in block.skips):
+        if not block.rows and block.says_why_it_ended:
             yield from self.close(block)
             return
         if isinstance(block.payload, JsonLines) or block.rows:
@@ -122,6 +122,7 @@ class _Planner:
             self._first, self._start, self._hash = block, self.offset, xxhash.xxh3_64()
         self._rows += block.rows
         self._bytes.append(block.bytes_read)
+        self._intact += not block.cut
         self._consumed += block.bytes_read
         update_fingerprint(self._hash, block)
         if isinstance(block.payload, JsonLines):
@@ -149,10 +150,10 @@ class _Planner:
         stretch = Stretch(
             unit.number, self.parts, unit.source, self._start, end, first.index, first.first_row, tuple(self._bytes),
             self._rows, self._hash.hexdigest(), unit.done & {(unit.source.name, first.index + n) for n in
-            range(len(self._bytes) + 1)}, closing,
+            range(len(self._bytes) + 1)}, closing, self._intact,
         )  # fmt: skip
         self.parts += 1
-        self._first, self._rows, self._bytes = None, 0, []
+        self._first, self._rows, self._bytes, self._intact = None, 0, [], 0
         return stretch
 
 
@@ -185,9 +186,11 @@ class RangeBytes:
     Raises SourceError, MissingExtraError where the source cannot be opened.
     """
 
-    def __init__(self, source: Source, start: int, end: int | None) -> None:
+    def __init__(self, source: Source, start: int, end: int | None, *, at_random: bool = False) -> None:
         if source.is_remote:
-            self._file: Any = remote.open_url(source.location)[0]
+            # to be read at random, it is refused by a server that gives no ranges; in order, it would be read from its
+            # first byte on
+            self._file: Any = remote.open_url(source.location, source.version, at_random=at_random)
         else:
             try:
                 self._file = open(source.location, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed by `close`
@@ -198,7 +201,9 @@ class RangeBytes:
         self.failure: Failure | None = None
         try:
             self._file.seek(start)
-        except Exception as error:  # a remote file system raises what it likes
+        except ReadFailedError as error:
+            self.failure = Failure(error.reason, describe(error))
+        except OSError as error:
             self.failure = Failure("read_error", f"at byte {start}: {describe(error)}")
 
     def readinto(self, view: memoryview) -> int:
@@ -208,7 +213,10 @@ class RangeBytes:
             return 0
         try:
             count = int(self._file.readinto(view) or 0)
-        except Exception as error:  # a remote file system raises what it likes
+        except ReadFailedError as error:
+            self.failure = Failure(error.reason, describe(error))
+            return 0
+        except OSError as error:
             self.failure = Failure("read_error", f"after {self.consumed} bytes of a part: {describe(error)}")
             return 0
         if not count and self._left:
@@ -228,7 +236,7 @@ class RangeBytes:
 
 
 def read_stretch(unit: Stretch, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of a stretch, numbered as in the whole file; the last says so if they are not what was planned.
+    """The blocks of a stretch, numbered as in the whole file; one more says so if they are not what was planned.
 
     Raises SourceError, MissingExtraError where the source cannot be opened.
     """
@@ -237,26 +245,18 @@ def read_stretch(unit: Stretch, options: ReadOptions) -> Iterator[Block]:
         unit.source.name, stored, read_lines(stored, options, unit.source.name, unit.first_row), stored
     )
     fingerprint = xxhash.xxh3_64()
-    held: Block | None = None
     count = rows = 0
     try:
         for block in stream:
-            if held is not None:
-                yield held
             update_fingerprint(fingerprint, block)
             size = unit.bytes_read[count] if count < len(unit.bytes_read) else 0
-            held = replace(block, index=unit.first_index + count, bytes_read=size)
+            cut = block.cut or count >= unit.intact
+            yield replace(block, index=unit.first_index + count, bytes_read=size, cut=cut)
             count, rows = count + 1, rows + block.rows
     finally:
         stream.close()
-    if held is not None:
-        same = (count, rows, fingerprint.hexdigest()) == (len(unit.bytes_read), unit.rows, unit.fingerprint)
-        if not same and stored.failure is None:
-            detail = f"bytes {unit.start} to {unit.end} were other ones when they were read again"
-            held = replace(held, skips=(*held.skips, Skip(unit.source.name, "changed_while_reading", detail=detail)))
-        yield held
-
-
-def skip_of(source: Source, error: AuditorError) -> Skip:
-    """The skip that an error is when other sources are read on."""
-    return Skip(source.name, getattr(error, "reason", "unreadable"), detail=str(error))
+    same = (count, rows, fingerprint.hexdigest()) == (len(unit.bytes_read), unit.rows, unit.fingerprint)
+    if not same and stored.failure is None:
+        detail = f"bytes {unit.start} to {unit.end} were other ones when they were read again"
+        skip = Skip(unit.source.name, "changed_while_reading", detail=detail)
+        yield Block(unit.source.name, unit.first_index + count, unit.first_row, 0, no_lines(), (skip,), cut=True)

@@ -73,6 +73,8 @@ class Stretch:
     done: frozenset[tuple[str, int]] = frozenset()
     closing: Block | None = None
     """What was said at the end of the file, without records."""
+    intact: int = 0
+    """Blocks, the first ones, that were made before the file failed: the others are cut (see `Block.cut`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,3 +122,38 @@ def test_blocks_that_are_done_are_not_scanned_again(train: Path) -> None:
 
 def test_the_cores_of_this_process() -> None:
     assert 1 <= default_workers() <= (os.cpu_count() or 1)
+
+
+def test_thousands_of_sources_that_cannot_be_opened(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"{number:04d}.jsonl").write_bytes(b"SQLite format 3\0")
+    write_lines(tmp_path / "last.jsonl", [{"text": documents(1)[0]}])
+    result = scan(tmp_path, INDEX, workers=1)
+    assert result.summary["records_skipped"] == {"unreadable": 2000}
+    assert result.summary["records_read"] == 1
+
+
+def test_a_source_is_done_when_its_blocks_are(train: Path) -> None:
+    """With several workers, the end of a file is read while others still scan its blocks."""
+    sources, _ = discover([train], ReadOptions())
+    events: list[tuple[str, int | None]] = []
+    scanned = Counter[str]()
+
+    def scanner(block: Block) -> Block:
+        return block
+
+    engine: LocalEngine[Block] = LocalEngine(
+        sources, scanner, ReadOptions(block_bytes=4000), workers=5, is_done=lambda _source, block: block == 1,
+        on_block=lambda block: events.append((block.source, block.index)),
+        on_source=lambda source, _digest, _skip: events.append((source.name, None)),
+    )  # fmt: skip
+    engine.run(lambda: None)
+    ended: set[str] = set()
+    for source, block in events:
+        assert source not in ended
+        if block is None:
+            ended.add(source)
+        else:
+            scanned[source] += 1
+    assert ended == {source.name for source in sources}
+    assert scanned[str(train / "large.jsonl")] > 10
