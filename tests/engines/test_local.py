@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import os
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from made import NGRAM, documents, inside, make_benchmark, make_items, whole, wr
 import auditor
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine, default_workers
-from auditor.index import BenchmarkIndex
+from auditor.index import BenchmarkIndex, weigh
+from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, discover
 
 if TYPE_CHECKING:
@@ -70,6 +72,22 @@ def test_an_unreadable_file_among_good_ones_is_a_counted_skip(train: Path, worke
     assert "binary" in unreadable["detail"]
     incomplete = [s["source"] for s in result.summary["sources"] if not s["complete"]]
     assert [name.rsplit("-", 1)[-1] for name in incomplete] == ["07.jsonl", "08.jsonl"]
+
+
+def test_an_end_that_comes_early_hides_behind_nothing_that_was_known(train: Path, tmp_path: Path) -> None:
+    """Resumed, a source may end before the place that it was read to: the block that says so has a known number."""
+    path = tmp_path / "cut.jsonl.gz"
+    path.write_bytes(gzip.compress((train / "large.jsonl").read_bytes())[:-5000])
+    results: list[BlockResult] = []
+    options = ReadOptions(block_bytes=4000)
+    scanner = Scanner(INDEX, weigh(INDEX, None, ScanConfig()), ScanConfig(), options)
+    LocalEngine(
+        sources_of(path), scanner, options, workers=2, is_done=lambda _source, _block: True, on_block=results.append,
+        on_source=lambda *_: None,
+    ).run(lambda: None)  # fmt: skip
+    (last,) = results
+    assert (last.records_read, last.cut) == (0, True)
+    assert last.records_skipped == {"truncated_gzip": 1}
 
 
 def sources_of(train: Path) -> list[Source]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 from made import documents, make_benchmark
+from sources.web import serving
 
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine
@@ -201,12 +202,13 @@ def test_another_encoding_is_read_whole(train: Path) -> None:
 def test_what_is_done_is_not_scanned_again(sources: list[Source]) -> None:
     expected = locally(sources)
     rng = random.Random(3)
-    done = frozenset(key for key in expected.results if rng.random() < 0.6)
+    kept = [key for key, result in expected.results.items() if not result.cut]  # as a journal keeps them
+    done = frozenset(key for key in kept if rng.random() < 0.6)
     found = by_units(sources, 2, done=done)
     assert found.results == {key: result for key, result in expected.results.items() if key not in done}
     assert found.ends == expected.ends
-    everything = by_units(sources, 2, done=frozenset(expected.results))
-    assert everything.results == {}
+    everything = by_units(sources, 2, done=frozenset(kept))
+    assert everything.results == {key: result for key, result in expected.results.items() if result.cut}
     assert everything.ends == expected.ends
 
 
@@ -234,6 +236,11 @@ def test_a_file_that_changes_after_it_was_planned(train: Path, tmp_path: Path) -
     path.write_bytes(data[:where] + b"#" + data[where + 1 :])
     assert losses(stretches[3]) == [("changed_while_reading", None)]
     assert losses(stretches[4]) == []
+    # all of it is to be read again on another day, and what an interrupted run found hides nothing
+    (chunk,) = scan_unit(stretches[3], SCANNER, READING, node="here")
+    assert all(result.cut for result in chunk.results)
+    known = frozenset((str(path), stretches[3].first_index + n) for n in range(1, len(stretches[3].bytes_read) + 3))
+    assert losses(replace(stretches[3], done=known)) == [("changed_while_reading", None)]
     path.write_bytes(data[:where])
     assert losses(stretches[3]) == [("changed_while_reading", None)]
     assert losses(stretches[5]) == [("changed_while_reading", None)]
@@ -257,6 +264,44 @@ def test_a_file_that_grows_while_it_is_planned(train: Path, tmp_path: Path) -> N
     assert isinstance(stretches[-1], Stretch)
     assert stretches[-1].closing is not None
     assert [losses(s) for s in stretches if isinstance(s, Stretch)][-1] == [("changed_while_reading", None)]
+
+
+def test_what_was_planned_when_the_file_had_failed_is_cut(train: Path, tmp_path: Path) -> None:
+    """Read again, its last line looks whole: that it may not be is only known from the first reading."""
+    path = tmp_path / "growing.jsonl"
+    path.write_bytes((train / "large.jsonl").read_bytes())
+    source = Source(str(path), str(path), path.stat().st_size, "jsonl")
+    parts = plan(Large(0, source, 50_000), READING)
+    first = next(parts)
+    with path.open("ab") as file:
+        file.write(b'\n{"text": "more"}\n')
+    chunks = [
+        scan_unit(part, SCANNER, READING, node="here") for part in (first, *parts) if not isinstance(part, Ending)
+    ]
+    cut = [[result.cut for result in chunk.results] for (chunk,) in chunks]
+    assert len(cut) > 10
+    assert not any(any(part) for part in cut[:-1])
+    assert all(cut[-1])
+
+
+def test_a_connection_that_is_lost_in_a_stretch(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDITOR_RETRIES", "0")
+    data = (train / "large.jsonl").read_bytes()
+    with serving() as web:
+        web.files["/large.jsonl"] = data
+        url = f"{web.address}/large.jsonl"
+        source = Source(url, url, len(data), "jsonl")
+        parts = [part for part in plan(Large(0, source, 50_000), READING) if isinstance(part, Stretch)]
+        assert len(parts) > 10
+        same(by_units([source], 2), locally([source]))
+        web.statuses = [503]
+        assert losses(parts[3]) == [("connection_lost", None)]
+        web.denied_after = web.gets
+        assert losses(parts[4]) == [("access_denied", None)]
+        web.denied_after = None
+        web.etags["/large.jsonl"] = "two"
+        replaced = replace(parts[5], source=replace(source, version="etag one"))
+        assert losses(replaced) == [("changed_while_reading", None)]
 
 
 def test_a_large_file_that_is_gone(tmp_path: Path) -> None:
