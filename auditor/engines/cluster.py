@@ -191,7 +191,10 @@ def _greeting(connection: socket.socket) -> bytes:
 
 
 def check_nodes(ray: Any, here: Mapping[str, str]) -> None:
-    """Ask every node what software it has. Raises InputError for one that has other versions, or none."""
+    """Ask every node what software it has. Raises InputError for one that has other versions, or none.
+
+    One that is lost meanwhile is none of them: the scan does without it, as it does when that comes later.
+    """
     from auditor.engines.ray_worker import check_software
 
     def probe() -> tuple[dict[str, str], str]:
@@ -217,12 +220,16 @@ def check_nodes(ray: Any, here: Mapping[str, str]) -> None:
     for reference in [*answered, *silent]:
         name = f"{asked[reference]['NodeManagerHostname']} ({asked[reference]['NodeManagerAddress']})"
         if reference in silent:
+            if not _is_alive(ray, asked[reference]):
+                continue
             raise InputError(
                 f"the node {name} did not start a worker within {PROBE_SECONDS:.0f} seconds; look at its logs"
             )
         try:
             there, error = ray.get(reference)
         except ray.exceptions.RayError as lost:
+            if isinstance(lost, ray.exceptions.TaskUnschedulableError) or not _is_alive(ray, asked[reference]):
+                continue
             raise InputError(f"the node {name} cannot run a worker: {' '.join(str(lost).split())[:300]}") from lost
         if error:
             raise InputError(
@@ -230,3 +237,7 @@ def check_nodes(ray: Any, here: Mapping[str, str]) -> None:
                 f"pip install 'auditor[ray]=={here['auditor']}'"
             )
         check_software(there, here, name)
+
+
+def _is_alive(ray: Any, node: Mapping[str, Any]) -> bool:
+    return any(one["NodeID"] == node["NodeID"] and one["Alive"] for one in ray.nodes())
