@@ -14,6 +14,10 @@ import numpy as np
 VOCABULARY = 60_000
 VOCABULARY_BYTES = 20_000_000
 """Of the corpus that is scanned: items in other words than it has would be no work."""
+NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+"""Scripts whose words have no space between them. Here as in the tokenizer, each letter is one: a clause taken for one
+word would be a stretch of the corpus, and the items that hold it were no chance finds."""
+WORD = re.compile(rf"[{NO_SPACES}]|(?:(?![{NO_SPACES}])[^\W\d_]){{2,}}")
 WORDS = 24
 """Of each question: about what GSM8K and MMLU have between them."""
 
@@ -22,7 +26,7 @@ def write_items(path: Path, count: int, corpus: Path, seed: int = 5) -> None:
     """A benchmark file of questions over the words of a corpus, as frequent as they are there."""
     with corpus.open("rb") as source:
         text = source.read(VOCABULARY_BYTES).decode("utf-8", "replace")
-    common = Counter(re.findall(r"[^\W\d_]{2,}", text.lower())).most_common(VOCABULARY)
+    common = Counter(WORD.findall(text.lower())).most_common(VOCABULARY)
     words = np.array([word for word, _ in common])
     share = np.array([times for _, times in common], np.float64)
     drawn = np.random.default_rng(seed).choice(len(words), size=(count, WORDS), p=share / share.sum())
