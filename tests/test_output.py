@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from command import argv, auditor, environment, outputs, summary_of
+from command import OUTPUTS, argv, auditor, environment, outputs, summary_of
 from made import documents, inside, make_benchmark, make_items, whole, write_benchmark, write_lines
 
 import auditor as package
@@ -106,9 +106,7 @@ def test_a_result_is_written_where_no_other_run_is(folder: Path) -> None:
     other.write(folder / "out")
     result.write(folder / "elsewhere")
     assert outputs(folder / "out") == outputs(folder / "elsewhere")
-    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(
-        ["matches.jsonl", "findings.json", "summary.json", "report.md"]
-    )
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted((*OUTPUTS, "summary.json"))
 
 
 def test_files_take_their_names_together(tmp_path: Path) -> None:

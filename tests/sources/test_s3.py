@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
-from command import auditor, environment, outputs, summary_of
+from command import OUTPUTS, auditor, environment, outputs, summary_of
 from made import documents, inside, make_items, whole, write_benchmark
 
 import auditor as package
@@ -337,7 +337,7 @@ def names(out: Path) -> list[str]:
     return sorted(path.name for path in out.iterdir())
 
 
-WRITTEN = ["findings.json", "matches.jsonl", "report.md", "summary.json"]
+WRITTEN = sorted((*OUTPUTS, "summary.json"))
 
 
 def test_the_command_tells_no_secret(corpus: Path, proxy: Proxy) -> None:
