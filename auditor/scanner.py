@@ -55,6 +55,8 @@ class BlockResult:
     """The first skips of each reason, by row."""
     decoys_found: Mapping[str, int]
     """Decoys of each benchmark that a record seems to hold."""
+    cut: bool = False
+    """Whether the block's source had failed when it was made (see `auditor.sources.blocks.Block`)."""
 
 
 _BITS = {NGRAM: seeds.NGRAM, MINHASH: seeds.MINHASH}
@@ -117,6 +119,7 @@ class Scanner:
             matches=tuple(matches),
             skips=first_of_each(skips),
             decoys_found=dict(sorted(Counter(benchmark for benchmark, _, _ in decoys).items())),
+            cut=block.cut,
         )
 
     def _workspace(self) -> Workspace:
