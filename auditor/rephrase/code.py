@@ -12,24 +12,30 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+# A text is hostile: nothing in these patterns may be tried again from every place of a long run. So an indent stays on
+# its line, what stands between brackets is bounded, and two neighbouring runs never match the same characters.
 _SIGNS: Final = (
-    re.compile(r"^\s*(?:async\s+)?def\s+\w+\s*\(.*\)\s*(?:->.*)?:", re.MULTILINE),
-    re.compile(r"^\s*(?:export\s+)?(?:async\s+)?function\b\s*\w*\s*\(.*\)\s*\{", re.MULTILINE),
-    re.compile(r"^\s*(?:public|private|protected|static|func|fn|pub fn|fun)\b[^\n;]*\([^\n]*\)[^\n;]*\{", re.MULTILINE),
-    re.compile(r"^\s*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,3}\w+\s*\([^;{}]*\)\s*(?:const\s*)?\{", re.MULTILINE),
-    re.compile(r"^\s*(?:const|let|var)\s+\w+\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>", re.MULTILINE),
+    re.compile(r"^[^\S\n]*(?:async\s+)?def\s+\w+\s*\(.*\)\s*(?:->[^)\n]*)?:", re.MULTILINE),
+    re.compile(r"^[^\S\n]*(?:export\s+)?(?:async\s+)?function\b(?:\s+\w+)?\s*\(.*\)\s*\{", re.MULTILINE),
+    re.compile(
+        r"^[^\S\n]*(?:public|private|protected|static|func|fn|pub fn|fun)\b[^\n;(]*\([^\n]*\)[^\n;)]*\{", re.MULTILINE
+    ),
+    re.compile(
+        r"^[^\S\n]*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,3}\w+\s*\([^;{}]{0,1000}\)\s*(?:const\s*)?\{", re.MULTILINE
+    ),
+    re.compile(r"^[^\S\n]*(?:const|let|var)\s+\w+\s*=\s*(?:async\s*)?(?:\([^)]{0,1000}\)|\w+)\s*=>", re.MULTILINE),
 )
 _NAME: Final = re.compile(
     r"(?:\bdef|\bfunction|\bfunc|\bfn|\bfun)\s+(\w+)\s*[(<]"
-    r"|^\s*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,4}(\w+)\s*\([^;{}]*\)\s*(?:const\s*)?\{"
-    r"|\b(?:const|let|var)\s+(\w+)\s*=\s*(?:async\s*)?(?:\([^)]*\)|\w+)\s*=>",
+    r"|^[^\S\n]*(?:[A-Za-z_][\w<>\[\],:]*[\s*&]+){1,4}(\w+)\s*\([^;{}]{0,1000}\)\s*(?:const\s*)?\{"
+    r"|\b(?:const|let|var)\s+(\w+)\s*=\s*(?:async\s*)?(?:\([^)]{0,1000}\)|\w+)\s*=>",
     re.MULTILINE,
 )
 _BLOCK_WORDS: Final = frozenset(
     {"if", "for", "while", "switch", "catch", "main", "return", "else", "do", "test", "check"}
 )
 _PROSE: Final = re.compile(
-    r'"""(?P<a>.*?)(?:"""|\Z)|\'\'\'(?P<b>.*?)(?:\'\'\'|\Z)|/\*+(?P<c>.*?)(?:\*/|\Z)|(?<![:\w])//(?P<d>[^\n]*)|^\s*\#(?!include|define|!|if|endif|pragma)(?P<e>[^\n]*)',
+    r'"""(?P<a>.*?)(?:"""|\Z)|\'\'\'(?P<b>.*?)(?:\'\'\'|\Z)|/\*+(?P<c>.*?)(?:\*/|\Z)|(?<![:\w])//(?P<d>[^\n]*)|^[^\S\n]*\#(?!include|define|!|if|endif|pragma)(?P<e>[^\n]*)',
     re.DOTALL | re.MULTILINE,
 )
 _FENCE: Final = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -60,10 +66,13 @@ class Program:
     """Words of the first function's name."""
 
 
-@lru_cache(maxsize=4096)
 def program_in(text: str) -> Program | None:
     """The program in a text, fenced or bare; None where it holds none."""
-    text = text[:MAX_CODE]
+    return _program_in(text[:MAX_CODE])  # a record may have megabytes: none is kept as a key
+
+
+@lru_cache(maxsize=4096)
+def _program_in(text: str) -> Program | None:
     fenced = _FENCE.findall(text)
     code = "\n".join(fenced) if fenced else text
     if not any(sign.search(code) for sign in _SIGNS):

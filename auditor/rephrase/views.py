@@ -115,8 +115,11 @@ def record_views(fields: Sequence[TextField]) -> list[RecordView]:
         views += _of_text(number, field.text)
     for number, (field, after) in enumerate(pairwise(fields)):
         short = word_count(field.text[:MAX_VIEW]) < WINDOW_WORDS
-        if field.role == after.role == "user" and short and after.text.strip() and "[" not in after.name:
-            joined = f"{field.text.strip()}\n{after.text.strip()}"[:MAX_VIEW]
+        both = field.text.strip() and after.text.strip()
+        if field.role == after.role == "user" and short and both and "[" not in after.name:
+            joined = f"{field.text.strip()}\n{after.text.strip()}"[:MAX_VIEW].strip()
+            if word_count(joined) < MIN_VIEW_WORDS:
+                continue
             views.append(RecordView(number, 0, len(field.text), joined))
     return views
 
@@ -127,20 +130,19 @@ def texts_in(fields: Sequence[TextField]) -> int:
 
 
 def _of_text(number: int, text: str) -> Iterator[RecordView]:
-    if word_count(text[:4000]) < MIN_VIEW_WORDS:
+    words = word_count(text)
+    if words < MIN_VIEW_WORDS:
         return
     whole = _view(number, text, 0, len(text))
     if program_in(text) is not None:
         if whole is not None:
             yield whole
         return
-    spans = [(0, len(text))]
-    spans += [span for span in _labelled(text) if span not in spans]
-    words = word_count(text)
-    if words > WINDOW_WORDS:
-        spans += [span for span in _windows(text) if span not in spans]
+    spans = [(0, len(text)), *_labelled(text)]
+    if words > WINDOW_WORDS or len(text) > MAX_VIEW:
+        spans += _windows(text)
     seen: set[str] = set()
-    for begin, end in spans:
+    for begin, end in dict.fromkeys(spans):
         view = _view(number, text, begin, end)
         if view is not None and view.text not in seen:
             seen.add(view.text)
@@ -151,7 +153,8 @@ def _view(number: int, text: str, begin: int, end: int) -> RecordView | None:
     part = text[begin:end]
     lead = len(part) - len(part.lstrip())
     stripped = part.strip()
-    if word_count(stripped[:400]) < MIN_VIEW_WORDS:
+    # four hundred characters mostly answer it; a line of dashes may stand before what is said
+    if word_count(stripped[:400]) < MIN_VIEW_WORDS and word_count(stripped[:MAX_VIEW]) < MIN_VIEW_WORDS:
         return None
     begin += lead
     return RecordView(number, begin, begin + len(stripped), stripped[:MAX_VIEW])
@@ -178,7 +181,8 @@ def _windows(text: str) -> Iterator[tuple[int, int]]:
             bounds.append(found.end())
     if bounds[-1] < len(text):
         bounds.append(len(text))
-    sizes = [word_count(text[a:b]) for a, b in pairwise(bounds)]
+    # where hardly a word stands (rules, long addresses), by characters: no window is longer than a view
+    sizes = [max(word_count(text[a:b]), (b - a) * WINDOW_WORDS // MAX_VIEW) for a, b in pairwise(bounds)]
     first = 0
     while first < len(sizes):
         last, words = first, 0

@@ -1,0 +1,148 @@
+"""What is measured of a pair, and the log odds that come of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.rephrase.scoring import log_odds
+from auditor.rephrase.signals import Rarity, RephraseSignals, content_words, measure, numbers_changed, stem
+
+ITEM = "Natalia sold 48 clips to her friends in April. How many clips did she sell in April and May?"
+SAME = "In April, Natalia's friends bought 48 clips from her. What is the number of clips sold in April and May?"
+RARITY = Rarity(100, {"clip": 3, "sold": 10, "friend": 20})
+
+
+def of(item: str, text: str, similarity: float = 0.8, gap: float = 0.3) -> RephraseSignals:
+    return measure(item, item, text, similarity, gap, RARITY)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("Clips", "clip"),
+        ("running", "runn"),
+        ("is", "is"),
+        ("its", "its"),
+        ("Natalia's", "natalia"),
+        ("happiness", "happi"),
+    ],
+)
+def test_a_word_without_its_ending(word: str, expected: str) -> None:
+    assert stem(word) == expected
+
+
+def test_words_that_carry_meaning() -> None:
+    assert content_words("The clips of which she sold 48, don't they?") == {"clip", "sold", "don't"}
+
+
+def test_a_rare_word_says_more() -> None:
+    assert RARITY.of("unseen") > RARITY.of("clip") > RARITY.of("sold") > 0
+    assert RARITY.of("clip") == pytest.approx(math.log(101 / 3.5))
+    assert RARITY.total(["clip", "sold"]) == pytest.approx(RARITY.of("clip") + RARITY.of("sold"))
+
+
+def test_the_same_text() -> None:
+    found = of(ITEM, ITEM, 1.0)
+    assert (found.missing, found.added, found.names_missing, found.names_added) == (0, 0, 0, 0)
+    assert (found.negation, found.length, found.foreign, found.changed) == (0, 0, 0, False)
+    assert (found.overlap, found.alignment) == (pytest.approx(1), 1)
+    assert found.numbers == 1
+
+
+def test_other_numbers_are_seen() -> None:
+    found = of(ITEM, SAME.replace("48", "52"))
+    assert (found.missing, found.added, found.changed) == (1, 1, True)
+    assert not of(ITEM, SAME.replace("48", "forty-eight")).changed
+    dropped = of(ITEM, SAME.replace("48", "some"))
+    assert (dropped.missing, dropped.added, dropped.changed) == (1, 0, False), "told less is not told otherwise"
+
+
+def test_a_number_that_stands_elsewhere_in_the_same_words() -> None:
+    one = "A bag holds 3 red and 5 blue balls. How many balls are there in the bag?"
+    swapped = "A bag holds 5 red and 3 blue balls. How many balls are there in the bag?"
+    assert numbers_changed(one, swapped, 0, 0)
+    assert not numbers_changed(one, one.replace("3", "three"), 0, 0)
+    assert not numbers_changed(one, "Blue balls: 5. Red balls: 3. What is the sum of all that the bag holds?", 0, 0)
+
+
+def test_names_and_negation() -> None:
+    item = "Which river does Napoleon cross with his army?"
+    assert of(item, "Which river does Caesar cross with his army?").names_missing == 1
+    assert of(item, "Which river does Caesar cross with his army?").names_added == 1
+    assert of(item, "Which river did Napoleon's army never cross?").negation == 1
+    assert of(item + " Do not say.", "Which river did Napoleon's army never cross?").negation == 0
+    assert of("Which is true?", "Which isn't true?").negation == 1
+
+
+def test_other_scripts_are_not_compared_by_words() -> None:
+    chinese = "娜塔莉亚在四月份卖了48个夹子给她的朋友。她在四月和五月一共卖了多少个夹子?"
+    found = of(ITEM, chinese)
+    assert found.foreign == 1
+    assert (found.overlap, found.alignment, found.names_missing, found.length, found.negation) == (0, 0, 0, 0, 0)
+    assert found.missing == 0, "48 is 48 in any language"
+    assert of(chinese, chinese).foreign == 0
+    assert of("Сколько клипов она продала?", "Сколько всего клипов она продала?").foreign == 0
+
+
+@given(st.text(max_size=200), st.text(max_size=200), st.floats(-1, 1), st.floats(-1, 1))
+def test_any_two_texts_can_be_measured(item: str, text: str, similarity: float, gap: float) -> None:
+    found = of(item, text, similarity, gap)
+    for name in ("missing", "added", "names_missing", "names_added", "negation", "alignment", "foreign"):
+        assert 0 <= getattr(found, name) <= 1, name
+    assert 0 <= found.overlap <= 1.0000001
+    assert math.isfinite(found.information)
+    assert math.isfinite(found.length)
+    assert math.isfinite(log_odds(found))
+    assert RephraseSignals.from_json(found.to_json()).to_json() == found.to_json()
+
+
+def test_signals_without_a_value_are_not_read() -> None:
+    row = of(ITEM, SAME).to_json()
+    del row["gap"]
+    with pytest.raises(KeyError, match="gap"):
+        RephraseSignals.from_json(row)
+
+
+# Log odds
+
+
+def test_what_speaks_for_a_rephrase() -> None:
+    base = of(ITEM, SAME)
+    odds = log_odds(base)
+    for changes in (
+        {"similarity": base.similarity + 0.1}, {"gap": base.gap + 0.1}, {"alignment": min(1.0, base.alignment + 0.1)},
+        {"information": base.information + 0.5},
+    ):  # fmt: skip
+        assert log_odds(replace(base, **changes)) > odds, changes
+    for changes in (
+        {"missing": 1.0},
+        {"added": 1.0},
+        {"names_added": 1.0},
+        {"negation": 1.0},
+        {"length": base.length + 1},
+    ):
+        assert log_odds(replace(base, **changes)) < odds, changes
+
+
+def test_the_numbers_can_be_left_out() -> None:
+    other = of(ITEM, SAME.replace("48", "52"))
+    assert log_odds(other) < log_odds(other, numbers=False)
+    told = replace(other, missing=0.0, added=0.0)
+    assert log_odds(other, numbers=False) == log_odds(told, numbers=False) == pytest.approx(log_odds(told))
+
+
+def test_programs_and_other_scripts_have_odds_of_their_own() -> None:
+    base = of(ITEM, SAME)
+    program = replace(
+        base, is_program=True, purpose=0.9, whole=0.8, body=0.5, values=1.0, values_share=0.5, name_share=1.0
+    )
+    assert log_odds(program) != log_odds(base)
+    assert log_odds(replace(program, purpose=0.5)) < log_odds(program)
+    foreign = replace(base, foreign=1.0, overlap=0.0, alignment=0.0)
+    assert log_odds(foreign) == log_odds(replace(foreign, negation=1.0, names_added=1.0))
+    assert log_odds(replace(foreign, similarity=0.1)) < log_odds(foreign)
