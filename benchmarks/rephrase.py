@@ -4,9 +4,9 @@
 
 Each set is rephrases of `../shared/data/rephrased` shuffled among real rows that are not contaminated (1,000 of GSM8K's
 training set, 999 of Alpaca, 451 of Dolly; for HumanEval, MBPP's 974 instead of GSM8K's); empty rephrases are left out.
-A rephrase is found where it is matched to its own item among all items of GSM8K, MMLU and HumanEval together. Nothing is
-set by looking at these rows but the odds (see `auditor.rephrase.scoring`), which were fitted on the odd-numbered half of
-the rephrases: the even half is reported beside the whole.
+A rephrase is found where it is matched to its own item among all items of GSM8K, MMLU and HumanEval together. The odds
+(see `auditor.rephrase.scoring`) were fitted on the odd-numbered half of the rephrases and of the clean rows: the even
+half of the rephrases is reported beside the whole.
 """
 
 from __future__ import annotations
