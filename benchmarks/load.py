@@ -292,8 +292,9 @@ SHORT = """## Short of the goal
   words of the corpus that stand in fewer than 2 % of its records for shingles, looks 42 bands of every window up in a
   table of 39 million keys, and compares it with the items of each key that is there. Keys in more than 64 items, one
   entry in 200, make 71 % of the comparisons if windows are drawn as items are; without them it would be some three
-  times as fast, and blind to a benchmark made from one template. An earlier figure for `ngram`, 6.4 MB per CPU-second and 1,500 candidates a megabyte, was the benchmark's
-  fault: its items held whole clauses of Chinese text of the corpus, which were found.
+  times as fast, and blind to a benchmark made from one template. An earlier figure for `ngram`, 6.4 MB per CPU-second
+  and 1,500 candidates a megabyte, was the benchmark's fault: its items held whole clauses of Chinese text of the
+  corpus, which were found.
 - **Ctrl-C** took 0.6 to 1.9 seconds, with 7 to 9 processes waiting for 2 cores; it was not measured on an idle machine.
   Since then, a run waits 0.3 and not 0.5 seconds for its workers, and no longer for blocks to learn from.
 - **Matches** are kept in memory until the end: 5 to 10 KB each, so a corpus with a million of them needs 10 GB.
