@@ -16,7 +16,7 @@ demo: $(VENV)/.demo
 	$(VENV)/bin/auditor demo
 
 test: lint
-	$(VENV)/bin/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
