@@ -30,7 +30,7 @@ CONVERTED = "refs/convert/parquet"
 
 @dataclass
 class Hub:
-    """The hub's dataset API and file downloads, over files held in memory, with faults on request."""
+    """The hub's API of datasets and models and its file downloads, over files held in memory, with faults on request."""
 
     endpoint: str = ""
     repositories: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -91,6 +91,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.info(path.removeprefix("/api/datasets/"))
         elif path.startswith("/datasets/") and "/resolve/" in path:
             repository, _, rest = path.removeprefix("/datasets/").partition("/resolve/")
+            self.file(repository, rest)
+        elif path.startswith("/api/models/") and "/tree/" in path:
+            self.answer(404, b"{}", X_Error_Code="EntryNotFound")
+        elif path.startswith("/api/models/"):
+            self.info(path.removeprefix("/api/models/"))
+        elif "/resolve/" in path:
+            repository, _, rest = path.removeprefix("/").partition("/resolve/")
             self.file(repository, rest)
         else:
             self.answer(404, b"{}")
