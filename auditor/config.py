@@ -127,8 +127,12 @@ class ScanConfig:
     """False discovery rate that rephrases called contaminated are kept within."""
     rephrase_review: float = 0.2
     """Probability from which on a rephrase is shown to a person."""
-    rephrase_prefilter: float = 0.0
-    """What word vectors and shared words must say of a text for the model to look at it."""
+    rephrase_information: float = 13.0
+    """Nats that the poorer of two texts must carry for them to be the same item: "What is inflation?" and "Why is the
+    sky blue?" are asked by many. Below it the answer has to be there too."""
+    rephrase_prefilter: float = 0.155
+    """How near, by word vectors and shared words, a text must come to an item for the model to look at it: rises by
+    this much with every tenfold number of items. Half of it finds 2 to 4 % more rephrases in three times the time."""
     rephrase_floor: float = -0.6
     """Cosine below which nothing else is measured."""
 

@@ -37,7 +37,16 @@ class BenchmarkFormatError(InputError):
 
 
 class SourceError(InputError):
-    """A training source that cannot be opened or recognised at all."""
+    """A training source that cannot be opened or recognised at all.
+
+    Args:
+        message: what is wrong, where, and what to do about it.
+        reason: the reason code of the skip that it is when other sources are read on.
+    """
+
+    def __init__(self, message: str, reason: str = "unreadable") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NoRecordsError(InputError):

@@ -15,6 +15,7 @@ from auditor.kernels.seeds import COUNT
 from auditor.scanner import frequencies_for, known_keys, leaf_bytes
 from auditor.sources import open_source
 from auditor.sources.blocks import Columns, JsonLines
+from auditor.sources.raw import cannot_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from auditor.sources import ReadOptions, Source
     from auditor.sources.blocks import Block
 
+PASSING = frozenset({"unreachable", "connection_lost"})
+"""Reasons of skips for which a run does not begin."""
 SAMPLED_SOURCES = 16
 """Sources that are looked into, spread evenly over all of them in order."""
 
@@ -36,6 +39,8 @@ def learn(
 
     What is read depends on the sources and the options alone, never on the engine or its workers. A source that cannot
     be opened is passed over here; the scan will say so.
+
+    Raises SourceError where one cannot be reached now, but may be on another day: then other weights would be learnt.
     """
     table = weigh(index, None, config).table
     counter = CandidatePass(known_keys(options))
@@ -49,7 +54,11 @@ def learn(
         return _count(block, counter, local.workspace, local.frequencies, options)
 
     with ThreadPoolExecutor(workers) as pool:
-        records = sum(pool.map(count, _sample(sources, options, config.learn_bytes)))
+        try:
+            records = sum(pool.map(count, _sample(sources, options, config.learn_bytes)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt waits for one block and not for all
+            raise
     none = frequencies_for(index)
     return Learnt(
         records,
@@ -66,10 +75,15 @@ def _sample(sources: Sequence[Source], options: ReadOptions, size: int) -> Itera
         budget = size // min(len(again), SAMPLED_SOURCES)
         try:
             stream = open_source(source, options)
-        except AuditorError:
+        except AuditorError as error:
+            if getattr(error, "reason", "") in PASSING:
+                raise
             continue
         try:
             for block in stream:
+                for skip in block.skips:
+                    if skip.reason in PASSING:
+                        raise cannot_read(source.name, skip.reason, skip.detail)
                 yield block
                 budget -= _size(block)
                 if budget <= 0:

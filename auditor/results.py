@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,19 @@ from auditor.baseline import apply_baseline
 from auditor.decoys import FalseDiscovery, estimate
 from auditor.detectors import REPHRASE
 from auditor.findings import merge_matches
+from auditor.output import DirectoryLock, published
 from auditor.rephrase.matches import judge
-from auditor.report.files import make_directory, match_order, write_findings, write_matches, write_summary, write_text
+from auditor.report.files import (
+    FINDINGS,
+    MATCHES,
+    REPORT,
+    SUMMARY,
+    match_order,
+    write_findings,
+    write_matches,
+    write_summary,
+    write_text,
+)
 from auditor.report.markdown import render_scan_report
 from auditor.report.page import render_page
 from auditor.scanner import first_of_each
@@ -24,18 +37,24 @@ from auditor.types import Verdict
 from auditor.verdict import Signals, decide
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping
 
     from auditor.baseline import Baseline
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
+    from auditor.journal import Journal
     from auditor.rephrase.calibration import RephraseTally
     from auditor.scanner import BlockResult
     from auditor.types import Finding, Match, Skip
 
 BENIGN_SKIPS = frozenset({"ignored_file", "empty_file", "own_output"})
 """Reasons of skips that leave nothing unread that was asked for."""
+
+NOT_OPENED = frozenset({"unreadable", "unreachable", "access_denied"})
+"""Reasons of skips of sources that could not be opened."""
+
+RESUMABLE_SKIPS = frozenset({"unreachable", "connection_lost", "access_denied", "read_error"})
+"""Reasons of skips that another day may not have: a run with one keeps its journal, for `--resume`."""
 
 
 @dataclass(slots=True)
@@ -67,6 +86,10 @@ class Tally:
     blank_lines: int = 0
     decoys_found: Counter[str] = field(default_factory=Counter)
     rephrases: RephraseTally | None = None
+    records_read: int = 0
+    """Records that were scanned."""
+    bytes_read: int = 0
+    """Bytes of the sources, as they are stored."""
 
     def add(self, result: BlockResult) -> None:
         """Add the result of a block."""
@@ -74,6 +97,8 @@ class Tally:
         source.records_read += result.records_read
         source.records_skipped += sum(result.records_skipped.values())
         source.bytes_read += result.bytes_read
+        self.records_read += result.records_read
+        self.bytes_read += result.bytes_read
         self.matches += result.matches
         self.blank_lines += result.blank_lines
         self.skipped.update(result.records_skipped)
@@ -97,16 +122,6 @@ class Tally:
             self.skips.append(skip)
         if len(self.skips) > 10_000:
             self.skips = list(first_of_each(sorted(self.skips, key=skip_order)))
-
-    @property
-    def records_read(self) -> int:
-        """Records that were scanned."""
-        return sum(source.records_read for source in self.sources.values())
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes of the sources, as they are stored."""
-        return sum(source.bytes_read for source in self.sources.values())
 
     def unique_matches(self) -> tuple[Match, ...]:
         """The matches in order, one for each record, item and detector: overlapping pieces find some twice."""
@@ -138,6 +153,8 @@ class ScanResult:
     matches: tuple[Match, ...]
     summary: Mapping[str, Any]
     baseline: Baseline | None = None
+    journal: Journal | None = field(default=None, repr=False, compare=False)
+    """Of the run, in the output directory that it was given: removed once the result is written there."""
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -149,7 +166,7 @@ class ScanResult:
         """The same result with the findings marked that a baseline accepts; the summary counts them."""
         applied = apply_baseline(merge_matches(self.matches), baseline)
         summary = {**self.summary, "baseline": applied.summary(baseline)}
-        return ScanResult(self.matches, summary, baseline)
+        return ScanResult(self.matches, summary, baseline, self.journal)
 
     @property
     def complete(self) -> bool:
@@ -174,21 +191,36 @@ class ScanResult:
         summary["benchmarks"] = {
             name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
         }
-        result = ScanResult(tuple(sorted(judged, key=match_order)), summary)
+        result = ScanResult(tuple(sorted(judged, key=match_order)), summary, journal=self.journal)
         return result if self.baseline is None else result.with_baseline(self.baseline)
 
     def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
-        """Write `matches.jsonl`, `findings.json`, `summary.json`, `report.md` and `report.html`.
+        """Write `matches.jsonl`, `findings.json`, `summary.json`, `report.md` and `report.html`: all of them or none.
 
-        Raises OutputError where that cannot be done.
+        Raises OutputError where that cannot be done; then `--resume` does it again without scanning.
         """
-        out = make_directory(directory)
-        write_matches(out / "matches.jsonl", self.matches)
-        write_findings(out / "findings.json", self.findings, command="scan")
-        write_text(out / "report.md", render_scan_report(self.summary, self.findings, full_text=full_text))
-        write_text(out / "report.html", render_page("scan", self.summary, self.findings, full_text=full_text))
-        # last: a directory with a summary is a finished one
-        write_summary(out / "summary.json", self.summary)
+        own = self.journal is not None and os.path.realpath(directory) == os.path.realpath(self.journal.out)
+        lock = None if own else DirectoryLock(directory)
+        try:
+            with published(Path(directory), last=SUMMARY) as out:
+                write_matches(out / MATCHES, self.matches)
+                write_findings(out / FINDINGS, self.findings, command="scan")
+                write_text(out / REPORT, render_scan_report(self.summary, self.findings, full_text=full_text))
+                page = render_page("scan", self.summary, self.findings, full_text=full_text)
+                write_text(out / "report.html", page)
+                write_summary(out / SUMMARY, self.summary)
+            if own and self.journal is not None and not self.can_resume:
+                self.journal.remove()
+        finally:
+            if own and self.journal is not None:
+                self.journal.keep()
+            if lock is not None:
+                lock.release()
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether `--resume` may read what this run did not: it was interrupted, or something could not be reached."""
+        return bool(self.summary["interrupted"]) or not RESUMABLE_SKIPS.isdisjoint(self.summary["records_skipped"])
 
 
 def counts(matches: Iterable[Match], benchmark: str) -> dict[str, int]:

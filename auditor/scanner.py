@@ -58,6 +58,8 @@ class BlockResult:
     """The first skips of each reason, by row."""
     decoys_found: Mapping[str, int]
     """Decoys of each benchmark that a record seems to hold."""
+    cut: bool = False
+    """Whether the block's source had failed when it was made (see `auditor.sources.blocks.Block`)."""
     rephrases: RephraseTally | None = None
     """What the rephrase detector saw, where it ran; its matches have no verdict before the whole run is known."""
 
@@ -133,6 +135,7 @@ class Scanner:
             skips=first_of_each(skips),
             decoys_found=dict(sorted(Counter(benchmark for benchmark, _, _ in decoys).items())),
             rephrases=tally,
+            cut=block.cut,
         )
 
     def _rephrases(

@@ -5,32 +5,37 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.config import ScanConfig
-from auditor.detectors import REPHRASE
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
 from auditor.index import BenchmarkIndex, weigh
 from auditor.index_cache import index_of
-from auditor.journal import Journal, identity
+from auditor.journal import Journal, SourceEnd, identity
 from auditor.learn import learn
+from auditor.output import DirectoryLock
+from auditor.rephrase.loading import rephraser_of
 from auditor.rephrase.matches import settle
 from auditor.report.files import match_order
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
+from auditor.sources.discover import RealPaths
+from auditor.sources.redaction import shown_argument
 from auditor.types import Benchmark, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from auditor.rephrase.detector import Rephraser
+    from auditor.engines.ray import RayEngine
     from auditor.scanner import BlockResult
     from auditor.sources import Source
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ def scan(
     reading: ReadOptions | None = None,
     workers: int | None = None,
     engine: str = "local",
+    address: str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -64,8 +70,9 @@ def scan(
         benchmarks: catalog names, paths, `name=path`, loaded benchmarks, or a built index.
         config: thresholds.
         reading: how the training set is read.
-        workers: threads; all cores of this process by default.
-        engine: what feeds the scanner.
+        workers: threads, or actors of a cluster; all cores by default.
+        engine: what feeds the scanner: "local" or "ray". address: of the Ray cluster, "HOST:PORT" or "auto"; None for
+        one of this machine alone.
         out: directory for a journal, so that an interrupted scan can go on; results are not written there
         (`ScanResult.write`). resume: go on with the journal in `out`. progress: called ten times a second, and at the
         end. command: what is recorded as the command that made this.
@@ -81,6 +88,8 @@ def scan(
     config, reading = config or ScanConfig(), reading or ReadOptions()
     if engine not in ENGINES:
         raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
+    if address is not None and engine != "ray":
+        raise InputError(f"an address is of a Ray cluster, and the engine is {engine!r}: add --engine ray")
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     if resume and out is None:
@@ -89,13 +98,29 @@ def scan(
     if out is not None:
         sources, skips = _without_output(sources, skips, Path(out))
     index = benchmarks if isinstance(benchmarks, BenchmarkIndex) else index_of(benchmarks, config)
-    workers = workers or default_workers()
-    learnt = learn(index, sources, reading, config, workers=workers)
-    weights = weigh(index, learnt, config)
-    run = _Run(sources, skips, Scanner(index, weights, config, reading, rephraser_of(index, config)), reading, progress)
-    if out is not None:
-        run.keep_journal(Journal(Path(out), _header(sources, index, config, reading), resume=resume))
-    interrupted = run.go(workers)
+    with ExitStack() as undo:
+        lock = None if out is None else DirectoryLock(out)
+        if lock is not None:
+            undo.callback(lock.release)
+        learnt = learn(index, sources, reading, config, workers=workers or default_workers())
+        weights = weigh(index, learnt, config)
+        ray: Callable[..., RayEngine] | None = None
+        if engine == "ray":
+            from auditor.engines.ray import RayEngine
+
+            ray = partial(RayEngine, index=index, weights=weights, config=config, address=address, workers=workers)
+        # a ray worker has its own model
+        rephraser = rephraser_of(index, config) if ray is None else None
+        scanner = Scanner(index, weights, config, reading, rephraser)
+        run = _Run(sources, skips, scanner, reading, progress)
+        if lock is not None:
+            header = {**_header(sources, index, config, reading), "learnt": learnt.digest()}
+            run.keep_journal(Journal(lock, header, resume=resume))
+            undo.callback(run.stop_writing)
+        interrupted = run.go(workers or default_workers(), ray)
+        if not interrupted and not run.tally.records_read:
+            raise run.nothing_read()
+        undo.pop_all()
     matches = run.tally.unique_matches()
     rephrases = None
     if run.tally.rephrases is not None:
@@ -106,44 +131,29 @@ def scan(
         command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
         rephrases=rephrases,
     )  # fmt: skip
-    if not interrupted and not run.tally.records_read:
-        raise run.nothing_read()
-    return ScanResult(matches, summary)
-
-
-def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:
-    """The rephrase detector with its model, where the run asks for it.
-
-    Raises MissingExtraError or InputError where there is no such model.
-    """
-    if REPHRASE not in config.detectors:
-        return None
-    from auditor.embedding import load_embedder
-    from auditor.rephrase.bank import bank_of
-    from auditor.rephrase.detector import Rephraser
-
-    embedder = load_embedder(config.model)
-    return Rephraser(bank_of(index, embedder), embedder, [b.name for b in index.benchmarks], config)
+    return ScanResult(matches, summary, journal=run.journal)
 
 
 def reproducible(command: Sequence[str]) -> list[str]:
-    """A command without what has no part in its result: where that goes, and how many work on it."""
+    """A command without what has no part in its result (where that goes, how many work on it) and without
+    credentials."""
     kept: list[str] = []
     words = iter(command)
     for word in words:
         name = word.split("=", 1)[0]
-        if name in {"-o", "--out", "--workers", "--engine", "--write-baseline"}:
+        if name in {"-o", "--out", "--workers", "--engine", "--address", "--write-baseline"}:
             if "=" not in word:
                 next(words, None)
         elif name not in {"--resume", "--quiet"}:
-            kept.append(word)
+            kept.append(shown_argument(word))
     return kept
 
 
 def _without_output(sources: Sequence[Source], skips: Sequence[Skip], out: Path) -> tuple[list[Source], list[Skip]]:
     """The sources that are not what an earlier run wrote into `out`; and the skips, with one for each of the others."""
     inside = os.path.realpath(out) + os.sep
-    own = {s.name for s in sources if not s.is_remote and os.path.realpath(s.location).startswith(inside)}
+    paths = RealPaths()
+    own = {s.name for s in sources if not s.is_remote and paths.of(s.location).startswith(inside)}
     if len(own) == len(sources) and own:
         raise InputError(f"the training set lies in the output directory {out}: name another one with -o")
     # report.md is there too, and is no format that is read
@@ -157,7 +167,7 @@ def _header(
     sources: Sequence[Source], index: BenchmarkIndex, config: ScanConfig, reading: ReadOptions
 ) -> dict[str, Any]:
     return {
-        "sources": [[s.name, [] if s.is_remote else identity(s.location)] for s in sources],
+        "sources": [[s.name, [s.size, s.version] if s.is_remote else identity(s.location)] for s in sources],
         "benchmarks": [[b.name, b.sha256, b.items] for b in index.benchmarks],
         "config": config.to_json(),
         "reading": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(reading).items()},
@@ -178,52 +188,68 @@ class _Run:
         self._scanner = scanner
         self._reading = reading
         self._progress = progress
-        self._journal: Journal | None = None
+        self.journal: Journal | None = None
         self._done: set[tuple[str, int]] = set()
+        self._finished: set[str] = set()
         self._errors: list[Skip] = []
         sizes = [s.size for s in sources]
         self._bytes_total = None if None in sizes else sum(size for size in sizes if size is not None)
 
     def keep_journal(self, journal: Journal) -> None:
         """Write results to `journal` as they come; those it has are not made again."""
-        self._journal = journal
-        for result in journal.results:
-            self._done.add((result.source, result.index))
-            self.tally.add(result)
+        self.journal = journal
+        for entry in journal.recall():
+            if isinstance(entry, SourceEnd):
+                self._finished.add(entry.source)
+                self.tally.sources[entry.source].digest = entry.digest
+            else:
+                self._done.add((entry.source, entry.index))
+                self.tally.add(entry)
 
-    def go(self, workers: int) -> bool:
-        """Scan; returns whether it was interrupted."""
-        engine = LocalEngine(
-            self.sources, self._scanner, self._reading, workers=workers,
-            is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block,
-            on_source=self._on_source,
-        )  # fmt: skip
+    def go(self, workers: int, ray: Callable[..., RayEngine] | None = None) -> bool:
+        """Scan, by the engine that `ray` makes if it is given; returns whether it was interrupted."""
+        unread = [source for source in self.sources if source.name not in self._finished]
+        engine: LocalEngine[BlockResult] | RayEngine
+        if ray is None:
+            engine = LocalEngine(
+                unread, self._scanner, self._reading, workers=workers,
+                is_done=lambda source, block: (source, block) in self._done, on_block=self._on_block,
+                on_source=self._on_source,
+            )  # fmt: skip
+        else:
+            engine = ray(
+                unread, options=self._reading, done=frozenset(self._done), on_block=self._on_block,
+                on_source=self._on_source,
+            )  # fmt: skip
         try:
             engine.run(self._tick)
         except KeyboardInterrupt:
-            if self._journal:
-                self._journal.close()
             return True
-        except BaseException:
-            if self._journal:
-                self._journal.close()
-            raise
         self._tick()
-        if self._journal:
-            self._journal.remove()
         return False
+
+    def stop_writing(self) -> None:
+        """End with an error: keep the journal where there is something in it to go on with."""
+        if self.journal and self.tally.records_read:
+            self.journal.keep()
+        elif self.journal:
+            self.journal.remove()
 
     def _on_block(self, result: BlockResult) -> None:
         self.tally.add(result)
-        if self._journal:
-            self._journal.add(result)
+        # what was made when the source had failed is not what is made of it on a better day
+        if self.journal and not result.cut:
+            self.journal.add(result)
 
     def _on_source(self, source: Source, digest: str, skip: Skip | None) -> None:
         if skip:
             self.tally.skip(skip)
             self._errors.append(skip)
             return
-        self.tally.sources[source.name].digest = digest
+        tally = self.tally.sources[source.name]
+        tally.digest = digest
+        if self.journal and tally.complete:
+            self.journal.add(SourceEnd(source.name, digest))
 
     def _tick(self) -> None:
         if self._progress:

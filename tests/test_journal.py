@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -13,7 +14,8 @@ from command import argv, auditor, environment, outputs, summary_of
 from made import documents, inside, make_items, whole, write_benchmark, write_lines
 
 from auditor.errors import InputError, OutputError
-from auditor.journal import DIRECTORY, Journal
+from auditor.journal import DIRECTORY, Journal, SourceEnd
+from auditor.output import DirectoryLock
 from auditor.scanner import BlockResult
 from auditor.types import Skip
 
@@ -111,38 +113,89 @@ def test_to_resume_what_was_never_begun_is_to_begin(corpus: Path) -> None:
     assert outputs(corpus / "never") == outputs(corpus / "whole")
 
 
-def result(index: int) -> BlockResult:
+def result(index: int, **changes: Any) -> BlockResult:
     skips = (Skip("s", "invalid_json", 3, "near byte 7"),)
-    return BlockResult("s", index, 10, {"invalid_json": 1}, 2, 999, (), skips, {"bench": 1})
+    found = {"bench": 1}
+    return replace(BlockResult("s", index, 10, {"invalid_json": 1}, 2, 999, (), skips, found), **changes)
 
 
-def test_results_are_given_back(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, {"run": 1}, resume=False)
-    for index in range(3):
-        journal.add(result(index))
-    journal.close()
-    lines = tmp_path / DIRECTORY / "blocks.jsonl"
-    lines.write_bytes(lines.read_bytes() + b'{"source": "s", "ind')
-    again = Journal(tmp_path, {"run": 1}, resume=True)
-    assert again.results == [result(index) for index in range(3)]
-    again.close()
-    # a line from the middle that is broken costs what comes after it, which is scanned again
-    lines.write_bytes(b"\n".join([orjson.dumps({"source": "s"}), *lines.read_bytes().split(b"\n")[1:]]))
-    broken = Journal(tmp_path, {"run": 1}, resume=True)
-    assert broken.results == []
-    broken.remove()
-    assert not (tmp_path / DIRECTORY).exists()
+def begun(out: Path, *, resume: bool, run: int = 1) -> Journal:
+    return Journal(DirectoryLock(out), {"run": run}, resume=resume)
 
 
-def test_what_another_version_wrote_is_refused(tmp_path: Path) -> None:
-    Journal(tmp_path, {"run": 1}, resume=False).close()
-    header = tmp_path / DIRECTORY / "header.json"
-    header.write_bytes(orjson.dumps({"journal_version": 0, "run": 1}))
-    with pytest.raises(InputError, match="different: journal_version"):
-        Journal(tmp_path, {"run": 1}, resume=True)
+ENTRIES = [result(0), result(1), SourceEnd("s", "ab" * 16), result(2, source="t")]
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """The lines of a journal that was left behind."""
+    journal = begun(tmp_path, resume=False)
+    for entry in ENTRIES:
+        journal.add(entry)
+    journal.keep()
+    journal.keep()
+    return tmp_path / DIRECTORY / "blocks.jsonl"
+
+
+def test_what_was_written_is_given_back(lines: Path, tmp_path: Path) -> None:
+    again = begun(tmp_path, resume=True)
+    assert list(again.recall()) == ENTRIES
+    again.add(result(3))
+    again.keep()
+    again.add(result(4))  # a worker that comes too late
+    last = begun(tmp_path, resume=True)
+    assert list(last.recall()) == [*ENTRIES, result(3)]
+    last.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cut_at_any_byte(lines: Path, tmp_path: Path) -> None:
+    """Whole lines are kept, what follows them is dropped, and what is added then stands behind them."""
+    whole = lines.read_bytes()
+    ends = [position + 1 for position, byte in enumerate(whole) if byte == 10]
+    for cut in range(0, len(whole), 7):
+        lines.write_bytes(whole[:cut])
+        journal = begun(tmp_path, resume=True)
+        kept = sum(end <= cut for end in ends)
+        assert list(journal.recall()) == ENTRIES[:kept]
+        journal.add(result(9))
+        journal.keep()
+        again = begun(tmp_path, resume=True)
+        assert list(again.recall()) == [*ENTRIES[:kept], result(9)]
+        again.keep()
+
+
+def test_a_damaged_line_costs_what_follows_it(lines: Path, tmp_path: Path) -> None:
+    """After a loss of power, a page of the file may hold zeros, or another text of the same length."""
+    whole = lines.read_bytes().splitlines(keepends=True)
+    for damaged in (bytes(len(whole[1])), whole[1].replace(b"999", b"998"), b"\n", whole[1][17:], b"{}\n"):
+        lines.write_bytes(b"".join([whole[0], damaged, *whole[2:]]))
+        journal = begun(tmp_path, resume=True)
+        assert list(journal.recall()) == ENTRIES[:1]
+        journal.keep()
+        assert lines.read_bytes() == whole[0]
+
+
+def test_without_a_header_nothing_was_begun(lines: Path, tmp_path: Path) -> None:
+    (tmp_path / DIRECTORY / "header.json").unlink()
+    journal = begun(tmp_path, resume=True, run=2)
+    assert list(journal.recall()) == []
+    journal.keep()
+
+
+@pytest.mark.parametrize("header", [{"journal_version": 0, "run": 1}, {"run": 1}, []])
+def test_what_another_version_wrote_is_refused(lines: Path, tmp_path: Path, header: object) -> None:
+    (tmp_path / DIRECTORY / "header.json").write_bytes(orjson.dumps(header))
+    with pytest.raises(InputError, match=r"different: .*journal_version|cannot be read"):
+        begun(tmp_path, resume=True)
+    assert lines.exists()
+    begun(tmp_path, resume=False).keep()  # the lock was given back, and a new run begins
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        DirectoryLock(tmp_path / "file")
+    (tmp_path / DIRECTORY).write_text("")
     with pytest.raises(OutputError, match="cannot write to"):
-        Journal(tmp_path / "file", {}, resume=False)
+        begun(tmp_path, resume=False)

@@ -55,7 +55,7 @@ def _of_id(name: str, allowed_urls: Sequence[str]) -> Place:
 
 
 def _of_url(url: str, allowed_urls: Sequence[str]) -> Place:
-    from auditor.sources.remote import without_credentials
+    from auditor.sources.redaction import without_credentials
 
     shown = without_credentials(url)
     try:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from auditor.errors import InputError, OutputError
 from auditor.report.files import SUMMARY, output_error
 from auditor.sources.discover import GLOB_MARKS
-from auditor.sources.remote import is_url, local_path, without_credentials
+from auditor.sources.redaction import is_url, without_credentials
+from auditor.sources.remote import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,11 +14,10 @@ from auditor.cleaning.edits import edit_record
 from auditor.cleaning.options import Action, Done
 from auditor.cleaning.text_files import Written
 from auditor.errors import InputError
-from auditor.sources import remote
 from auditor.sources.columns import record_at, text_columns
-from auditor.sources.open import open_stored
+from auditor.sources.open import open_table_file
 from auditor.sources.raw import describe
-from auditor.sources.tables import BROKEN, TableFile, sound
+from auditor.sources.tables import BROKEN, sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from auditor.cleaning.changes import Changes
     from auditor.cleaning.streams import OutputFile
     from auditor.sources import ReadOptions, Source
+    from auditor.sources.tables import TableFile
 
 LARGEST_GROUP = 1 << 30
 """Bytes of a row group, uncompressed, up to which it is written as one: a Parquet writer holds what it writes at once.
@@ -60,13 +60,12 @@ def rewrite_table(source: Source, file: OutputFile, changes: Changes, reading: R
         OutputError: the file cannot be written.
     """
     write = _parquet if head.startswith(b"PAR1") else _arrow_file if head.startswith(b"ARROW1") else _arrow_stream
-    raw = remote.open_url(source.location)[0] if source.is_remote else open(source.location, "rb", buffering=0)  # noqa: SIM115, PTH123 - the table closes it
-    table = TableFile(raw, lambda: open_stored(source), source.size)
+    table = open_table_file(source)
     try:
         rows = _Rows(changes, reading)
         name = write(table, _Writable(file), rows)
         if change := table.change():
-            raise InputError(f"{source.name} changed while it was read ({change}); scan it again")
+            raise InputError(f"{source.name} changed while it was read ({change.detail}); scan it again")
         file.finish()
         return Written(rows.seen, rows.passed, table.digest(), name)
     except (*BROKEN, struct.error, IndexError) as error:

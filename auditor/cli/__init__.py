@@ -80,8 +80,10 @@ def main() -> None:
         # a defect of ours must never look like findings (1) nor like a clean audit (0)
         if os.environ.get("AUDITOR_DEBUG"):
             traceback.print_exc()
+        from auditor.sources.redaction import redacted
+
         click.echo(
-            f"error: auditor failed in an unforeseen way ({type(error).__name__}: {error}). "
+            f"error: auditor failed in an unforeseen way ({type(error).__name__}: {redacted(str(error))}). "
             "The audit is incomplete. Set AUDITOR_DEBUG=1 for the traceback and report it.",
             err=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("auditor-out"),
               help="Directory for matches.jsonl, findings.json, summary.json, report.md and report.html.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What runs the scan.")
-@click.option("--workers", type=click.IntRange(1), help="Threads.  [default: all cores]")
+@click.option("--address", metavar="HOST:PORT",
+              help="Of a Ray cluster, or auto for one that runs here.  [default: this machine alone]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), help="Threads, or actors of the cluster.  [default: all cores]")
 @click.option("--text-field", "text_fields", multiple=True, metavar="FIELD",
               help="Read only this field, such as meta.body. May be repeated.  [default: known shapes]")  # fmt: skip
 @click.option(
@@ -119,11 +122,13 @@ def scan(train: tuple[str, ...], **options: Any) -> int:
     baseline = None if options["baseline"] is None else read_baseline(options["baseline"])
     if options["baseline_out"] is not None:
         refuse_existing(options["baseline_out"])
-    with _ProgressBar(options["quiet"]) as progress:
+    # what a cluster has to say on the way is no result: Ray writes it to standard output
+    aside = redirect_stdout(sys.stderr) if options["engine"] == "ray" else nullcontext()
+    with _ProgressBar(options["quiet"]) as progress, aside:
         result = run(
             train, list(options["benchmarks"]), config=config, reading=reading, workers=options["workers"],
-            engine=options["engine"], out=options["out"], resume=options["resume"], progress=progress,
-            command=["auditor", *sys.argv[1:]],
+            engine=options["engine"], address=options["address"], out=options["out"], resume=options["resume"],
+            progress=progress, command=["auditor", *sys.argv[1:]],
         )  # fmt: skip
     if judge is not None:
         result = judged(result, judge, options, config)
@@ -220,6 +225,8 @@ def _print(result: ScanResult, out: Path) -> None:
         click.echo(f"  skipped: {count} × {reason}", err=True)
     if summary["interrupted"]:
         click.echo("interrupted: the result is partial; go on with the same command and --resume", err=True)
+    elif result.can_resume:
+        click.echo("some sources could not be reached: read them, too, with the same command and --resume", err=True)
     click.echo(f"Report: {out / 'report.md'}")
 
 

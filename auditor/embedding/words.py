@@ -3,7 +3,8 @@
 Every word goes through the model once, by itself; a text is the mean of its words' vectors, weighted by how rare they
 are among the items, after the mean vector is taken away and the space is cut to its main directions. It is a coarse
 likeness of what the model would say (after model2vec, github.com/MinishLab/model2vec, and SIF, Arora et al. 2017),
-good enough to say which texts the model itself has to look at.
+good enough to say which texts the model itself has to look at. The likeness is made closer by one linear map, fitted by
+ridge regression so that the items' word vectors come near what the model says of the same items.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ DIMENSION: Final = 256
 VOCABULARY: Final = 40_000
 """Words of the model's own vocabulary that get a vector, the most frequent ones: a paraphrase has words that no item
 has."""
+RIDGE: Final = 30.0
+"""Items' worth of doubt in the linear map."""
 _WORDS: Final = re.compile(r"[^\W\d_]+|\d+")
 _HAN: Final = re.compile(r"([\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af]+)")
 _PIECE_MARKS: Final = "▁Ġ"
@@ -54,12 +57,24 @@ def words_of(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Bags:
+    """Texts as bags of words."""
+
+    start: NDArray[np.int64]
+    """[texts + 1]"""
+    words: NDArray[np.int32]
+    """Numbers of the words of text t, ascending: words[start[t]:start[t + 1]]."""
+    counts: NDArray[np.float32]
+    """How often each stands there."""
+
+
+@dataclass(frozen=True)
 class WordVectors:
     """Vectors of words, and how much each counts."""
 
     words: tuple[str, ...]
     vectors: NDArray[np.float32]
-    """[words, DIMENSION], centred."""
+    """[words, DIMENSION]"""
     weights: NDArray[np.float32]
     """[words], in nats: -log of the share of items that have the word."""
 
@@ -85,25 +100,43 @@ class WordVectors:
         weights = np.array([math.log((len(texts) + 1) / (seen[w] + 0.5)) for w in words], np.float32)
         return cls(words, vectors, np.maximum(weights, 0.0))
 
-    def embed(self, texts: Iterable[str]) -> NDArray[np.float32]:
+    def fitted(self, texts: Sequence[str], targets: NDArray[np.float32]) -> WordVectors:
+        """The same words with vectors from which `texts` come nearer to `targets`, the model's own vectors of them."""
+        rows = self.embed(texts)
+        aims = targets - targets.mean(axis=0)
+        square = rows.T @ rows + RIDGE * np.eye(rows.shape[1], dtype=np.float32)
+        linear = np.linalg.solve(square, rows.T @ aims)
+        # back to as many directions as before: the map has them as its own
+        _, _, directions = np.linalg.svd(linear, full_matrices=False)
+        return WordVectors(self.words, np.ascontiguousarray(self.vectors @ (linear @ directions.T)), self.weights)
+
+    def bags(self, texts: Iterable[str]) -> Bags:
+        """The known words of texts."""
+        number: dict[str, int] = self._number  # type: ignore[attr-defined]
+        columns: list[int] = []
+        counts: list[int] = []
+        ends = [0]
+        for text in texts:
+            found = Counter(number[w] for w in words_of(text) if w in number)
+            for place in sorted(found):
+                columns.append(place)
+                counts.append(found[place])
+            ends.append(len(columns))
+        return Bags(np.array(ends, np.int64), np.array(columns, np.int32), np.array(counts, np.float32))
+
+    def embed_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors, float32 [texts, DIMENSION]; zeros for a text without a known word."""
         from scipy.sparse import csr_matrix
 
-        number: dict[str, int] = self._number  # type: ignore[attr-defined]
-        columns: list[int] = []
-        values: list[float] = []
-        ends = [0]
-        for text in texts:
-            counts = Counter(number[w] for w in words_of(text) if w in number)
-            columns += counts
-            values += [1.0 + math.log(n) for n in counts.values()]
-            ends.append(len(columns))
-        places = np.array(columns, np.int64)
-        data = np.array(values, np.float32) * self.weights[places]
-        bags: Any = csr_matrix((data, places, np.array(ends)), shape=(len(ends) - 1, len(self.words)))
-        found = np.asarray(bags @ self.vectors, np.float32)
+        data = (1.0 + np.log(bags.counts)) * self.weights[bags.words]
+        matrix: Any = csr_matrix((data, bags.words, bags.start), shape=(len(bags.start) - 1, len(self.words)))
+        found = np.asarray(matrix @ self.vectors, np.float32)
         norms = np.linalg.norm(found, axis=1, keepdims=True)
         return np.asarray(found / np.maximum(norms, 1e-9), np.float32)
+
+    def embed(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """`embed_bags` of texts."""
+        return self.embed_bags(self.bags(texts))
 
 
 def _vocabulary_vectors(embedder: Embedder) -> dict[str, NDArray[np.float32]]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from auditor.errors import AuditorError
-from auditor.sources import open_source
-from auditor.types import Skip
+from auditor.sources import Source, open_source, skip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from auditor.sources import BlockStream, ReadOptions, Source
+    from auditor.sources import BlockStream, ReadOptions
     from auditor.sources.blocks import Block
+    from auditor.types import Skip
+
+PATIENCE = 0.3
+"""Seconds that workers get to finish their blocks when a run is interrupted; one takes a fifth of that."""
 
 Result = TypeVar("Result")
 """What is made of a block."""
@@ -41,8 +45,8 @@ class LocalEngine(Generic[Result]):
         workers: threads.
         is_done: says of (source name, block number) whether its result is known from an interrupted run.
         on_block: called with each result, from any worker, one at a time.
-        on_source: called when a source came to its end, with its digest, or the skip that says why it could not be
-        opened.
+        on_source: called when a source came to its end and all its blocks are done, with its digest; or with the skip
+        that says why it could not be opened.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class LocalEngine(Generic[Result]):
         self._pending = deque(sources)
         self._free: deque[tuple[Source, BlockStream]] = deque()
         self._busy = 0
+        self._scanning: Counter[str] = Counter()
+        self._ends: dict[str, tuple[str, Skip | None]] = {}
+        self._abandoned = False
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -66,8 +73,9 @@ class LocalEngine(Generic[Result]):
     def run(self, tick: Callable[[], None], interval: float = 0.1) -> None:
         """Scan everything; `tick` is called every `interval` seconds from this thread.
 
-        Whatever ends it early (an error in a worker, KeyboardInterrupt) is raised once the workers have stopped; each
-        finishes the block that it has.
+        Whatever ends it early (an error in a worker, KeyboardInterrupt) is raised once the workers have stopped. Each
+        finishes the block that it has, if that takes no longer than `PATIENCE`: one that waits for a server is left
+        alone, and what it still brings is dropped.
         """
         for thread in self._threads:
             thread.start()
@@ -87,8 +95,11 @@ class LocalEngine(Generic[Result]):
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
+        until = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+        with self._changed:
+            self._abandoned = True
         self._close()
 
     def _close(self) -> None:
@@ -101,10 +112,8 @@ class LocalEngine(Generic[Result]):
             while not self._stop.is_set() and (taken := self._take()) is not None:
                 source, stream = taken
                 block = self._read(source, stream)
-                if block is not None and not self._is_done(block.source, block.index):
-                    result = self._scanner(block)
-                    with self._changed:
-                        self._on_block(result)
+                if block is not None:
+                    self._scan(source, block)
         except BaseException as error:
             # a worker that died must end the run: a part that nobody scanned would look clean
             self._failure = self._failure or error
@@ -112,8 +121,39 @@ class LocalEngine(Generic[Result]):
             with self._changed:
                 self._changed.notify_all()
 
+    def _scan(self, source: Source, block: Block) -> None:
+        known = self._is_done(block.source, block.index) and not block.says_why_it_ended
+        result = None if known else self._scanner(block)
+        with self._changed:
+            if self._abandoned:
+                return
+            if result is not None:
+                self._on_block(result)
+            self._scanning[source.name] -= 1
+            self._end(source)
+
+    def _end(self, source: Source) -> None:
+        """Say that a source is done once its end was read and no worker has a block of it."""
+        if source.name in self._ends and not self._scanning[source.name]:
+            del self._scanning[source.name]
+            self._on_source(source, *self._ends.pop(source.name))
+
     def _take(self) -> tuple[Source, BlockStream] | None:
         """A stream that nobody reads from, opening the next source where there is none; None when all are done."""
+        while (source := self._next()) is not None:
+            if not isinstance(source, Source):
+                return source
+            try:
+                return source, open_source(source, self._options)
+            except AuditorError as error:
+                with self._changed:
+                    if not self._abandoned:
+                        self._on_source(source, "", skip_of(source.name, error))
+                self._hand_back(None)
+        return None
+
+    def _next(self) -> Source | tuple[Source, BlockStream] | None:
+        """A stream that nobody reads from, or a source to open, or None when all are done."""
         with self._changed:
             while not self._stop.is_set():
                 if self._free:
@@ -121,43 +161,48 @@ class LocalEngine(Generic[Result]):
                     return self._free.popleft()
                 if self._pending:
                     self._busy += 1
-                    source = self._pending.popleft()
-                    break
+                    return self._pending.popleft()
                 if not self._busy:
                     return None
                 self._changed.wait(1.0)
-            else:
-                return None
-        try:
-            return source, open_source(source, self._options)
-        except AuditorError as error:
-            self._hand_back(None)
-            with self._changed:
-                self._on_source(source, "", Skip(source.name, "unreadable", detail=str(error)))
-            return self._take()
+        return None
 
     def _read(self, source: Source, stream: BlockStream) -> Block | None:
         """The stream's next block; None at its end. The stream is free for others when this returns."""
         try:
             block = next(stream)
         except StopIteration:
-            digest = stream.digest()
-            stream.close()
+            end = _end_of(source, stream)
             with self._changed:
-                self._on_source(source, digest, None)
+                if not self._abandoned:
+                    self._ends[source.name] = end
+                    self._end(source)
             self._hand_back(None)
             return None
         except BaseException:
             stream.close()
             self._hand_back(None)
             raise
-        self._hand_back((source, stream))
+        self._hand_back((source, stream), block.source)
         return block
 
-    def _hand_back(self, stream: tuple[Source, BlockStream] | None) -> None:
+    def _hand_back(self, stream: tuple[Source, BlockStream] | None, scanning: str = "") -> None:
         with self._changed:
             self._busy -= 1
-            if stream is not None:
+            if stream is not None and self._abandoned:
+                stream[1].close()
+            elif stream is not None:
+                self._scanning[scanning] += 1
                 # to the front: a file that was begun is finished before others are opened
                 self._free.appendleft(stream)
             self._changed.notify_all()
+
+
+def _end_of(source: Source, stream: BlockStream) -> tuple[str, Skip | None]:
+    """The digest of a source that was read, and a skip where it can no longer be read to hash it."""
+    try:
+        return stream.digest(), None
+    except AuditorError as error:
+        return "", skip_of(source.name, error)
+    finally:
+        stream.close()

@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 
 from auditor.cache import cache_directory
-from auditor.embedding.words import WordVectors
+from auditor.embedding.words import Bags, WordVectors
 from auditor.rephrase.signals import Rarity, content_words
-from auditor.rephrase.views import ANSWERED, ASK, OPTIONS, PURPOSE, QUESTION, ItemView, item_views, program_of
+from auditor.rephrase.views import ANSWERED, ASK, PURPOSE, QUESTION, ItemView, item_views, program_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from auditor.rephrase.code import Program
     from auditor.types import Item
 
-BANK_VERSION: Final = "2"
+BANK_VERSION: Final = "3"
 SAMPLE: Final = 2000
 """Items of a benchmark whose nearest siblings say what cosine is ordinary in it."""
 FEW: Final = 30
@@ -41,7 +41,7 @@ SAME_QUESTION: Final = 0.97
 USUAL: Final = 0.6
 """That median where no benchmark of a run is large enough to tell: what it is for MiniLM and most benchmarks."""
 _FIRST_KINDS: Final = frozenset({QUESTION, PURPOSE})
-_STATIC_KINDS: Final = frozenset({QUESTION, ASK, OPTIONS, ANSWERED, PURPOSE})
+_STATIC_KINDS: Final = frozenset({QUESTION, ASK, ANSWERED, PURPOSE})
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Arrays:
     """[views + 1]"""
     stem_ids: NDArray[np.int32]
     """Stems of the content words of view v: stem_ids[stem_start[v]:stem_start[v + 1]]."""
+    stem_of: NDArray[np.int32]
+    """[words]: number of the stem of each known word; -1 for one that carries no meaning."""
     stem_counts: NDArray[np.int32]
     """[benchmarks, stems]: items that have the stem."""
     item_counts: NDArray[np.int64]
@@ -157,23 +159,24 @@ def _make(
     folder: Path, embedder: Embedder, views: Sequence[ItemView], benchmarks: Sequence[int], count: int
 ) -> tuple[Arrays, WordVectors, dict[str, int]]:
     vectors = embedder.encode([view.text for view in views])
-    words = WordVectors.distil(embedder, [view.text for view in views if view.kind in _STATIC_KINDS])
-    coarse = words.embed(view.text if view.kind in _STATIC_KINDS else "" for view in views)
-    of_views = [content_words(view.text) for view in views]
-    stems = {stem: i for i, stem in enumerate(sorted(set().union(*of_views)))}
+    looked_for = np.array([view.kind in _STATIC_KINDS for view in views], bool)
+    texts = [view.text for view in views if view.kind in _STATIC_KINDS]
+    words = WordVectors.distil(embedder, texts).fitted(texts, vectors[looked_for])
+    bags = words.bags(view.text if view.kind in _STATIC_KINDS else "" for view in views)
+    coarse = words.embed_bags(bags)
+    stem_of, stems = _stems(words.words)
+    start, ids = stemmed(bags, stem_of)
     counts = np.zeros((count, len(stems)), np.int32)
     items = np.zeros(count, np.int64)
-    for view, benchmark, found in zip(views, benchmarks, of_views, strict=True):
+    for number, (view, benchmark) in enumerate(zip(views, benchmarks, strict=True)):
         if view.kind in _FIRST_KINDS:
             items[benchmark] += 1
-            counts[benchmark, [stems[stem] for stem in found]] += 1
+            counts[benchmark, ids[start[number] : start[number + 1]]] += 1
     first = np.array([view.kind in _FIRST_KINDS for view in views], bool)
     of_benchmark = np.array(benchmarks, np.int32)
     arrays = Arrays(
         vectors, coarse, _ordinary(vectors, first, of_benchmark, count), _ordinary(coarse, first, of_benchmark, count),
-        np.concatenate([[0], np.cumsum([len(found) for found in of_views])]).astype(np.int64),
-        np.array([stems[stem] for found in of_views for stem in sorted(found)], np.int32),
-        counts, items, words.vectors, words.weights,
+        start, ids, stem_of, counts, items, words.vectors, words.weights,
     )  # fmt: skip
     staging = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
@@ -187,6 +190,22 @@ def _make(
         # another process was faster, or the cache cannot be written, which only costs time
         shutil.rmtree(staging, ignore_errors=True)
     return arrays, words, stems
+
+
+def _stems(words: Sequence[str]) -> tuple[NDArray[np.int32], dict[str, int]]:
+    """(number of each word's stem, stems with their numbers)."""
+    found = [next(iter(content_words(word)), "") for word in words]
+    stems = {stem: i for i, stem in enumerate(sorted(set(found) - {""}))}
+    return np.array([stems.get(stem, -1) for stem in found], np.int32), stems
+
+
+def stemmed(bags: Bags, stem_of: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Bags of words as sets of stems: (start, ids), the ids ascending in each text."""
+    texts = np.repeat(np.arange(len(bags.start) - 1), np.diff(bags.start))
+    ids = stem_of[bags.words]
+    pairs = np.unique(np.stack([texts[ids >= 0], ids[ids >= 0]], axis=1), axis=0)
+    start = np.searchsorted(pairs[:, 0], np.arange(len(bags.start))).astype(np.int64)
+    return start, pairs[:, 1].astype(np.int32)
 
 
 def _load(folder: Path, views: int) -> tuple[Arrays, WordVectors, dict[str, int]] | None:

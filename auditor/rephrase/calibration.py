@@ -4,9 +4,8 @@ The odds of a pair say how well its evidence fits a rephrase; whether it is one 
 share is estimated from the run itself by expectation maximisation (Saerens, Latinne and Decaestecker 2002): a corpus
 without rephrases gets a share near 0, and then even odds of a thousand to one are a coincidence among many records.
 
-The odds were learnt with other texts and perhaps another model, so they are first checked on negatives that every run
-has: the second-nearest items of its own records, which ask something else. Where those score higher than such pairs did
-when the odds were learnt, all odds are lowered until they do not.
+The odds were learnt with other texts and perhaps another model, so the rate that follows from them is checked on
+negatives that every run has: the items next to the nearest, which ask something else. The larger of the two is stated.
 """
 
 from __future__ import annotations
@@ -25,13 +24,6 @@ LOWEST, HIGHEST, STEP = -30.0, 30.0, 0.25
 BINS: Final = int((HIGHEST - LOWEST) / STEP)
 CENTRES: Final = LOWEST + STEP * (np.arange(BINS) + 0.5)
 
-REFERENCE_QUANTILE: Final = 0.99
-"""Of the natural negatives: far enough out to be near the scores that matter, and still backed by some of them."""
-REFERENCE_LOG_ODDS: Final = -2.0
-"""What that quantile was on the development pairs."""
-ENOUGH: Final = 300
-"""Natural negatives at which a run's own quantile counts half; fewer say little of their hundredth."""
-
 
 def bin_of(log_odds: float) -> int:
     """The histogram bin of a score."""
@@ -44,6 +36,8 @@ class RephraseTally:
 
     views: int = 0
     """Parts of records that were looked at, however coarsely."""
+    texts: int = 0
+    """The same in texts of ordinary length, each of which may be taken for an item by chance."""
     encoded: int = 0
     """Those that went through the model."""
     nearest: dict[str, NDArray[np.int64]] = field(default_factory=dict)
@@ -61,6 +55,7 @@ class RephraseTally:
     def add(self, other: RephraseTally) -> None:
         """Add another part's counts."""
         self.views += other.views
+        self.texts += other.texts
         self.encoded += other.encoded
         for own, more in ((self.nearest, other.nearest), (self.others, other.others)):
             for benchmark, counts in more.items():
@@ -78,7 +73,7 @@ class RephraseTally:
         def sparse(histograms: Mapping[str, NDArray[np.int64]]) -> dict[str, dict[str, int]]:
             return {b: {str(i): int(n) for i, n in enumerate(h) if n} for b, h in sorted(histograms.items())}
 
-        return {"views": self.views, "encoded": self.encoded, "nearest": sparse(self.nearest),
+        return {"views": self.views, "texts": self.texts, "encoded": self.encoded, "nearest": sparse(self.nearest),
                 "others": sparse(self.others)}  # fmt: skip
 
     @classmethod
@@ -94,7 +89,8 @@ class RephraseTally:
                     histograms[benchmark][int(i)] = n
             return histograms
 
-        return cls(int(str(row["views"])), int(str(row["encoded"])), dense(row["nearest"]), dense(row["others"]))
+        views, texts, encoded = (int(str(row[name])) for name in ("views", "texts", "encoded"))
+        return cls(views, texts, encoded, dense(row["nearest"]), dense(row["others"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,47 +98,33 @@ class Calibration:
     """How a run's log odds become probabilities, for one benchmark."""
 
     share: float
-    """Estimated share of the parts of records that rephrase an item."""
-    shift: float
-    """What is taken from the log odds because the run's natural negatives score higher than they should."""
-    negatives: int
-    """Natural negatives that this rests on."""
+    """Estimated share of the texts that rephrase an item."""
 
     def probability(self, log_odds: float) -> float:
         """Of a pair being a rephrase, given its log odds."""
         if self.share <= 0:
             return 0.0
-        odds = np.exp(min(log_odds - self.shift, 50.0)) * self.share / (1 - self.share)
+        odds = np.exp(min(log_odds, 50.0)) * self.share / (1 - self.share)
         return float(odds / (1 + odds))
 
 
-def calibrate(views: int, nearest: NDArray[np.int64], others: NDArray[np.int64]) -> Calibration:
-    """Calibrate one benchmark's scores from a run's histograms (see the module).
+def calibrate(texts: int, nearest: NDArray[np.int64]) -> Calibration:
+    """Calibrate one benchmark's scores from a run's histogram (see the module).
 
     Args:
-        views: parts of records that were looked at; those that no histogram counts are clean.
-        nearest: [BINS] of the nearest items. others: [BINS] of the next ones.
+        texts: how many were looked at; those that the histogram does not count are clean.
+        nearest: [BINS] of the log odds of the nearest items.
     """
-    shift = _shift(others)
-    ratios = np.exp(np.minimum(CENTRES - shift, 50.0))
+    ratios = np.exp(np.minimum(CENTRES, 50.0))
     share = 0.01
-    total = max(views, int(nearest.sum()), 1)
+    total = max(texts, int(nearest.sum()), 1)
     for _ in range(500):
         posterior = share * ratios / (1 - share + share * ratios)
         updated = float((nearest * posterior).sum() / total)
         if abs(updated - share) < 1e-9:
             break
         share = updated
-    return Calibration(min(share, 0.999), shift, int(others.sum()))
-
-
-def _shift(others: NDArray[np.int64]) -> float:
-    count = int(others.sum())
-    if not count:
-        return 0.0
-    place = int(np.searchsorted(np.cumsum(others), REFERENCE_QUANTILE * count))
-    above = float(CENTRES[min(place, BINS - 1)]) - REFERENCE_LOG_ODDS
-    return max(0.0, above) * count / (count + ENOUGH)
+    return Calibration(min(share, 0.999))
 
 
 def threshold(probabilities: Sequence[float], rate: float) -> tuple[float, float]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditor.rephrase.bank import SAME_QUESTION
+from auditor.kernels.overlap import best_overlaps
+from auditor.rephrase.bank import SAME_QUESTION, stemmed
 from auditor.rephrase.calibration import RephraseTally
 from auditor.rephrase.code import program_in
 from auditor.rephrase.scoring import log_odds
-from auditor.rephrase.signals import RephraseSignals, content_words, measure
-from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView, record_views
+from auditor.rephrase.signals import RephraseSignals, measure
+from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView, record_views, texts_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +32,12 @@ CHUNK: Final = 1024
 COARSE_ITEMS: Final = 8
 """Item views that a record's view is compared with word by word before the model is asked."""
 WORDS_COUNT: Final = 0.6
-"""What a common rare word counts beside the word vectors."""
+"""What the words that are shared count beside the word vectors."""
+WORDS_ADD: Final = 0.35
+"""The most that they add in practice: where all rare words are shared, the word vectors are near too."""
+PREFILTER_OFFSET: Final = 0.14
+"""With the slope of `ScanConfig.rephrase_prefilter`: HumanEval's 164 items need 0.2 of the way from an ordinary sibling
+to the same text, MMLU's 14,000 need 0.5."""
 HALF_PRECISION: Final = 0.3
 """Log odds that half precision may be wrong by."""
 RIVALS: Final = 3
@@ -86,16 +93,24 @@ class Rephraser:
         self._config = config
         # views come benchmark after benchmark
         self._slices = [slice(*np.searchsorted(bank.benchmark_of, [b, b + 1])) for b in range(len(names))]
-        self._coarse = _product(bank.arrays.coarse)
+        self._coarse = [_product(bank.arrays.coarse[bounds]) for bounds in self._slices]
+        self._bars = [self._bar(b, bounds.stop - bounds.start) for b, bounds in enumerate(self._slices)]
         self._nats = [bank.nats(b) for b in range(len(names))]
         self._fine = _product(bank.arrays.vectors)
+
+    def _bar(self, benchmark: int, views: int) -> float:
+        """What a text must reach to be encoded: the more views, the nearer the nearest of them is by chance."""
+        ordinary = float(self._bank.arrays.coarse_ordinary[benchmark])
+        share = self._config.rephrase_prefilter * math.log10(max(views, 10)) - PREFILTER_OFFSET
+        return ordinary + share * (1 - ordinary)
 
     def __call__(self, records: Sequence[tuple[int, Sequence[TextField]]]) -> tuple[list[Rephrase], RephraseTally]:
         """What (row, texts) of some records may rephrase, and the tally of all that was looked at."""
         tally = RephraseTally()
         views = [(row, view) for row, fields in records for view in record_views(fields)]
         tally.views = len(views)
-        chosen = self._worth_encoding([view for _, view in views])
+        tally.texts = sum(texts_in(fields) for _, fields in records)
+        chosen = self._worth_encoding(views)
         tally.encoded = len(chosen)
         best: dict[tuple[int, int], _Candidate] = {}
         for begin in range(0, len(chosen), CHUNK):
@@ -106,44 +121,52 @@ class Rephraser:
         found = [self._exact(best[key]) for key in sorted(best)]
         return [rephrase for rephrase in found if rephrase.log_odds >= EMITTED], tally
 
-    def _worth_encoding(self, views: Sequence[RecordView]) -> list[int]:
+    def _worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by word vectors and by the words that are
-        shared."""
-        kept: list[int] = []
+        shared; of those that overlap, the best."""
+        words = self._bank.words
+        lead = np.full(len(views), -np.inf, np.float32)
         for begin in range(0, len(views), CHUNK):
-            texts = [_coarse_text(view) for view in views[begin : begin + CHUNK]]
-            likeness = self._coarse(self._bank.words.embed(texts))
-            stems = [[n for s in content_words(t) if (n := self._bank.stems.get(s)) is not None] for t in texts]
-            passed = np.zeros(len(texts), bool)
+            part = slice(begin, begin + CHUNK)
+            bags = words.bags(_coarse_text(view) for _, view in views[part])
+            vectors = words.embed_bags(bags)
+            start, ids = stemmed(bags, self._bank.arrays.stem_of)
             for number, bounds in enumerate(self._slices):
                 if bounds.start < bounds.stop:
-                    passed |= self._near(likeness[:, bounds], stems, number, ~passed)
-            kept += (begin + np.flatnonzero(passed)).tolist()
-        return kept
+                    lead[part] = np.maximum(lead[part], self._lead(vectors, start, ids, number))
+        return _best_apart(views, lead)
 
-    def _near(
-        self, likeness: NDArray[np.float32], stems: Sequence[Sequence[int]], benchmark: int, asked: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Which of some texts come near an item of a benchmark: [texts], of those that are `asked` about."""
+    def _lead(
+        self, vectors: NDArray[np.float32], start: NDArray[np.int64], ids: NDArray[np.int32], benchmark: int
+    ) -> NDArray[np.float32]:
+        """How far some texts are above the bar of a benchmark: [texts]; below 0 they are not worth it."""
         arrays, first = self._bank.arrays, self._slices[benchmark].start
-        ordinary = float(arrays.coarse_ordinary[benchmark])
-        bar = ordinary + self._config.rephrase_prefilter * (1 - ordinary)
-        nats = self._nats[benchmark]
-        near = np.zeros(len(likeness), bool)
-        # common words add no more than their count
-        for i in np.flatnonzero(asked & (likeness.max(axis=1) + WORDS_COUNT >= bar)).tolist():
-            row = likeness[i]
-            own = set(stems[i])
-            size = float(nats[stems[i]].sum()) if own else 0.0
-            for view in np.argpartition(-row, min(COARSE_ITEMS, len(row) - 1))[:COARSE_ITEMS]:
-                place = first + int(view)
-                of_item = arrays.stem_ids[arrays.stem_start[place] : arrays.stem_start[place + 1]]
-                shared = sum(float(nats[stem]) for stem in of_item.tolist() if stem in own)
-                scale = (size * float(nats[of_item].sum())) ** 0.5
-                if row[view] + (WORDS_COUNT * shared / scale if scale else 0.0) >= bar:
-                    near[i] = True
-                    break
-        return near
+        bar = self._bars[benchmark]
+        lead = np.full(len(vectors), -np.inf, np.float32)
+        likely, likeness, near = self._nearest(vectors, benchmark, bar - WORDS_ADD)
+        if not len(likely):
+            return lead
+        sizes = np.diff(start)[likely]
+        own_start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        own = np.concatenate([ids[start[t] : start[t + 1]] for t in likely]).astype(np.int32)
+        best = np.zeros(len(likely), np.float32)
+        best_overlaps(
+            own_start, own, near + first, likeness, arrays.stem_start, arrays.stem_ids, self._nats[benchmark],
+            WORDS_COUNT, best,
+        )  # fmt: skip
+        lead[likely] = best - bar
+        return lead
+
+    def _nearest(
+        self, vectors: NDArray[np.float32], benchmark: int, floor: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+        """(numbers of the texts that come above `floor`; cosines and places of the items nearest to each)."""
+        import torch
+
+        found = self._coarse[benchmark](vectors)
+        likely = torch.nonzero(found.amax(dim=1) >= floor).flatten()
+        top = torch.topk(found[likely], min(COARSE_ITEMS, found.shape[1]), dim=1)
+        return likely.numpy(), top.values.float().numpy(), top.indices.numpy()
 
     def _look(self, part: Sequence[tuple[int, RecordView]], tally: RephraseTally) -> list[_Candidate]:
         """Encode views, measure the nearest items of each benchmark and count them; the pairs that may matter."""
@@ -157,9 +180,10 @@ class Rephraser:
         with_code = [i for i, program in enumerate(programs) if program]
         bodies = dict(zip(with_code, self._embedder.encode([_body(programs[i]) for i in with_code]), strict=True))
         wholes = dict(zip(with_code, self._embedder.encode([part[i][1].text for i in with_code]), strict=True))
-        likeness = self._fine(fine)
+        likeness = self._fine(fine).float().numpy()
         if with_code:
-            likeness[with_code] = np.maximum(likeness[with_code], self._fine(np.stack([wholes[i] for i in with_code])))
+            others = self._fine(np.stack([wholes[i] for i in with_code])).float().numpy()
+            likeness[with_code] = np.maximum(likeness[with_code], others)
         for i, (row, view) in enumerate(part):
             for number, bounds in enumerate(self._slices):
                 if bounds.start == bounds.stop:
@@ -200,8 +224,9 @@ class Rephraser:
         pairs = []
         for k, view in enumerate(distinct[:RIVALS]):
             cosine = float(likeness[view - first])
-            following = distinct[k + 1] if k + 1 < len(distinct) else None
-            gap = (cosine - float(likeness[following - first])) / (1 - ordinary) if following is not None else 0.0
+            # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
+            rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
+            gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
             similarity = (cosine - ordinary) / (1 - ordinary)
             if k == 0 and similarity < self._config.rephrase_floor:
                 return []
@@ -283,19 +308,32 @@ def _body(program: Program | None) -> str:
     return (program.body.strip() if program else "") or "-"
 
 
-def _product(matrix: NDArray[np.float32]) -> Any:
-    """A function that multiplies rows with `matrix` transposed, on torch: half precision where that is in hardware."""
+def _best_apart(views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float32]) -> list[int]:
+    """Numbers of the views above the bar, without those of which a better one holds more than half."""
+    kept: dict[tuple[int, int], list[RecordView]] = {}
+    numbers = []
+    passed = np.flatnonzero(lead >= 0)
+    for i in passed[np.argsort(-lead[passed], kind="stable")].tolist():
+        row, view = views[i]
+        better = kept.setdefault((row, view.field), [])
+        half = (view.end - view.begin) / 2
+        if all(min(view.end, other.end) - max(view.begin, other.begin) <= half for other in better):
+            better.append(view)
+            numbers.append(i)
+    return sorted(numbers)
+
+
+def _product(matrix: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], Any]:
+    """A function that multiplies rows with `matrix` transposed, to a torch tensor: in half precision where the CPU
+    has that in hardware."""
     import torch
 
     from auditor.embedding.models import has_fast_bfloat16
 
-    half = has_fast_bfloat16()
-    right = torch.from_numpy(matrix).T.contiguous()
-    right = right.to(torch.bfloat16) if half else right
+    kind = torch.bfloat16 if has_fast_bfloat16() else torch.float32
+    right = torch.from_numpy(np.array(matrix)).T.contiguous().to(kind)
 
-    def multiply(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        left = torch.from_numpy(np.ascontiguousarray(rows))
-        found: NDArray[np.float32] = ((left.to(torch.bfloat16) if half else left) @ right).float().numpy()
-        return found
+    def multiply(rows: NDArray[np.float32]) -> Any:
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(kind) @ right
 
     return multiply

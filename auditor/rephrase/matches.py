@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.detectors import REPHRASE
-from auditor.rephrase.calibration import Calibration, RephraseTally, calibrate, threshold
+from auditor.rephrase.calibration import CENTRES, Calibration, RephraseTally, calibrate, threshold
 from auditor.rephrase.scoring import log_odds
 from auditor.rephrase.signals import RephraseSignals
 from auditor.types import Match, Verdict
 from auditor.verdict import VARIANT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex
@@ -71,11 +72,8 @@ def settle(matches: Iterable[Match], tally: RephraseTally, config: ScanConfig) -
     Returns:
         (matches, without those that are not worth showing; what `summary.json` says of the detector).
     """
-    calibrations = {
-        name: calibrate(tally.views, histogram, tally.others.get(name, histogram * 0))
-        for name, histogram in sorted(tally.nearest.items())
-    }
-    none = Calibration(0.0, 0.0, 0)
+    calibrations = {name: calibrate(tally.texts, histogram) for name, histogram in sorted(tally.nearest.items())}
+    none = Calibration(0.0)
     others: list[Match] = []
     found: list[Match] = []
     for match in matches:
@@ -86,24 +84,33 @@ def settle(matches: Iterable[Match], tally: RephraseTally, config: ScanConfig) -
         odds = float(match.signals["log_odds"])
         # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
         is_variant = match.signals["kind"] == VARIANT
-        probability = Calibration(0.5, calibration.shift, 0).probability(odds - VARIANT_ODDS) if is_variant else (
+        probability = Calibration(0.5).probability(odds - VARIANT_ODDS) if is_variant else (
             calibration.probability(odds)
         )  # fmt: skip
         found.append(replace(match, score=round(probability, 4)))
     judged, facts = judge(found, config)
+    wrong = _natural_negatives(tally, calibrations, facts["threshold"])
+    if facts["contaminated"]:
+        rate = max(facts["estimated_false_discovery_rate"], wrong / (wrong + facts["contaminated"]))
+        facts["estimated_false_discovery_rate"] = round(rate, 4)
     return [*others, *judged], {
         **facts,
+        "texts": tally.texts,
         "views": tally.views,
         "encoded": tally.encoded,
-        "calibration": {
-            name: {
-                "share": round(c.share, 8),
-                "shift": round(c.shift, 4),
-                "negatives": c.negatives,
-            }
-            for name, c in calibrations.items()
-        },
+        "natural_negatives": {"pairs": sum(int(h.sum()) for h in tally.others.values()), "above_threshold": wrong},
+        "share": {name: round(c.share, 8) for name, c in calibrations.items()},
     }
+
+
+def _natural_negatives(tally: RephraseTally, calibrations: Mapping[str, Calibration], lowest: float) -> int:
+    """How many items next to the nearest, which cannot be the right one too, reach the threshold."""
+    return sum(
+        int(count)
+        for name, histogram in tally.others.items()
+        for centre, count in zip(CENTRES, histogram, strict=True)
+        if count and name in calibrations and calibrations[name].probability(float(centre)) >= max(lowest, SURE)
+    )
 
 
 VARIANT_ODDS: Final = 5.0
@@ -112,11 +119,11 @@ VARIANT_ODDS: Final = 5.0
 
 def judge(matches: Sequence[Match], config: ScanConfig) -> tuple[list[Match], dict[str, Any]]:
     """Verdicts of rephrases that have their probabilities (`score`), and the rate that is stated for them."""
-    certain = [m for m in matches if m.signals["kind"] != VARIANT]
+    certain = [m for m in matches if _may_be_certain(m, config)]
     lowest, stated = threshold([m.score for m in certain if m.score >= SURE], config.fdr)
     judged = []
     for match in matches:
-        contaminated = match.signals["kind"] != VARIANT and match.score >= max(lowest, SURE)
+        contaminated = _may_be_certain(match, config) and match.score >= max(lowest, SURE)
         if contaminated or match.score >= config.rephrase_review:
             verdict = Verdict.CONTAMINATED if contaminated else Verdict.REVIEW
             judged.append(replace(match, verdict=verdict, reason=_reason(match)))
@@ -127,6 +134,14 @@ def judge(matches: Sequence[Match], config: ScanConfig) -> tuple[list[Match], di
         "estimated_false_discovery_rate": round(stated, 4),
         "fdr": config.fdr,
     }
+
+
+def _may_be_certain(match: Match, config: ScanConfig) -> bool:
+    """Whether a match may be called contaminated at all: no variant, and no question that many people ask unless its
+    answer is there too."""
+    if match.signals["kind"] == VARIANT:
+        return False
+    return match.answer_present or float(match.signals["information"]) >= math.log(5 + config.rephrase_information)
 
 
 def _reason(match: Match) -> str:

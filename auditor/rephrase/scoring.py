@@ -1,9 +1,11 @@
 """From signals to log odds: how much more likely this evidence is of a rephrase than of a clean text.
 
-Two logistic regressions, one for texts and one for programs, whose coefficients are below. They were fitted by
-`python -m benchmarks.rephrase_fit` on half of the development pairs (see there); cosines enter in units of the model
-that made them, so that the coefficients hold for other models. What is decided with the odds is not here: how many
-rephrases a corpus holds is found out from the corpus (`auditor.rephrase.calibration`).
+Two logistic regressions, one for texts and one for programs, whose coefficients are below. They were fitted to the
+odd-numbered half of the rephrases of GSM8K, MMLU (two subjects), GSM-Plus and HumanEval against as many clean rows of
+GSM8K's training set, Alpaca, Dolly and MBPP, each kind of rephrase weighing the same (`benchmarks.rephrase` reports the
+other half). Cosines enter in units of the model that made them, so that the coefficients hold for other models. Those
+of `FOREIGN` were set by hand after `TEXT`. What is decided with the odds is not here: how many rephrases a corpus holds
+is found out from the corpus (`auditor.rephrase.calibration`).
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ class RephraseSignals:
     similarity: float
     """Of the record's view and the item's nearest one."""
     gap: float
-    """What the next item of the benchmark that asks something else falls short of it."""
+    """How much nearer it is than the nearest other item of the benchmark that asks something else; negative where that
+    one is nearer."""
     missing: float
     """Share of the item's numbers that the record does not state."""
     added: float

@@ -29,6 +29,8 @@ LONG_QUESTION: Final = 60
 """Words from which on a question is looked for without what stands before its last sentence."""
 WINDOW_WORDS: Final = 70
 """Words of a window: most questions of benchmarks have fewer, and it still shows one of ten words."""
+ORDINARY_WORDS: Final = 140
+"""Words of a text of ordinary length, such as an instruction with its answer."""
 MIN_VIEW_WORDS: Final = 3
 """Words that a view has at the least."""
 
@@ -120,6 +122,11 @@ def record_views(fields: Sequence[TextField]) -> list[RecordView]:
                 continue
             views.append(RecordView(number, 0, len(field.text), joined))
     return views
+
+
+def texts_in(fields: Sequence[TextField]) -> int:
+    """How many texts of ordinary length a record is: each may be taken for an item by chance."""
+    return max(1, sum(word_count(field.text) for field in fields) // ORDINARY_WORDS)
 
 
 def _of_text(number: int, text: str) -> Iterator[RecordView]:

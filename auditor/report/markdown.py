@@ -168,11 +168,8 @@ def _by_benchmark(summary: Mapping[str, Any], findings: Sequence[Finding], rows:
     if rate is None:
         blocks.append("How many of these are false was not estimated in this run.")
     else:
-        bound = (
-            f", at most {100 * false['upper_95']:.1f} % with 95 % confidence"
-            if false.get("upper_95") is not None
-            else ""
-        )
+        upper = false.get("upper_95")
+        bound = "" if upper is None else f", at most {100 * upper:.1f} % with 95 % confidence"
         decoys = f" ({count(false['decoys'], 'decoy item')})" if "decoys" in false else ""
         method = f" {md_text(str(false['method']))}" if false.get("method") else ""
         blocks.append(

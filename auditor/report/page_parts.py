@@ -175,7 +175,8 @@ def _scan_overview(summary: Mapping[str, Any], findings: Sequence[Finding]) -> s
     if rate is None:
         notes.append("How many of these are false was not estimated in this run.")
     else:
-        bound = f", at most {100 * false['upper_95']:.1f} % with 95 % confidence" if "upper_95" in false else ""
+        upper = false.get("upper_95")
+        bound = "" if upper is None else f", at most {100 * upper:.1f} % with 95 % confidence"
         notes.append(f"Estimated share of false ones among the contaminated: {100 * rate:.1f} %{bound}.")
     return table(head, rows, numbers=range(1, 9)) + "".join(f'<p class="quiet">{note}</p>' for note in notes)
 

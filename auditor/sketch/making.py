@@ -14,7 +14,7 @@ import numpy as np
 
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import InputError, NoRecordsError, SourceError
-from auditor.results import BENIGN_SKIPS, SourceTally, Tally
+from auditor.results import BENIGN_SKIPS, NOT_OPENED, SourceTally, Tally
 from auditor.scanning import Progress
 from auditor.sketch.commitment import SourceNode, root_of
 from auditor.sketch.files import Contents, Parameters, SketchFile, differences, write_sketch
@@ -162,7 +162,7 @@ def _sketched(
 
 
 def _nothing(tally: Tally, sources: Sequence[Source]) -> InputError:
-    unreadable = [skip.detail for skip in tally.skips if skip.reason == "unreadable"]
+    unreadable = [skip.detail for skip in tally.skips if skip.reason in NOT_OPENED]
     if unreadable and len(unreadable) == len(sources):
         return SourceError("\n".join(dict.fromkeys(unreadable)))
     reasons = ", ".join(f"{n} × {reason}" for reason, n in sorted(tally.skipped.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.sources.blocks import Block, BlockStream, Columns, JsonLines, Piece, TextPieces
 from auditor.sources.describe import describe_fields, no_text_field
 from auditor.sources.discover import Source, discover
-from auditor.sources.open import open_source
+from auditor.sources.open import open_source, skip_of
 from auditor.sources.options import ReadOptions
 from auditor.sources.shapes import KNOWN_KEYS, TextField, has_text, text_fields
 
@@ -25,5 +25,6 @@ __all__ = [
     "has_text",
     "no_text_field",
     "open_source",
+    "skip_of",
     "text_fields",
 ]

@@ -70,6 +70,13 @@ class Block:
     """What was lost while this block was made."""
     bytes_read: int = 0
     """Bytes of the file as stored that were consumed for this block."""
+    cut: bool = False
+    """Whether the source had failed when this was made: on another day, more may be in it."""
+
+    @property
+    def says_why_it_ended(self) -> bool:
+        """Whether it holds what was lost of the source itself: of this reading of it, whatever an earlier one found."""
+        return any(skip.row is None for skip in self.skips)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.errors import SourceError
 from auditor.sources import remote
+from auditor.sources.redaction import is_url, without_credentials
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -57,17 +58,19 @@ class Source:
 
     name: str
     """As the user named it (below a directory: that path joined with the file's), without credentials."""
-    location: str
+    location: str = field(repr=False)
     """Local path, or URL with all that is needed to open it. Not for printing: it may hold credentials."""
     size: int | None
     """Bytes as stored, where that is known."""
     format: str | None = None
     """Format that the name tells; None where only the contents can."""
+    version: str = ""
+    """What tells a remote file from one that takes its place, such as its ETag; empty where its store says nothing."""
 
     @property
     def is_remote(self) -> bool:
         """Whether `location` is a URL."""
-        return remote.is_url(self.location)
+        return is_url(self.location)
 
 
 def discover(train: Sequence[str | os.PathLike[str]], options: ReadOptions) -> tuple[list[Source], list[Skip]]:
@@ -81,13 +84,14 @@ def discover(train: Sequence[str | os.PathLike[str]], options: ReadOptions) -> t
         MissingExtraError: a URL whose file system is not installed.
     """
     found: dict[str, Source] = {}
+    paths = RealPaths()
     skips: list[Skip] = []
     for argument in train:
         text = os.fspath(argument)
         if text.startswith("file://"):
             text = remote.local_path(text)
         for source in _expand(text, options, skips):
-            key = source.location if source.is_remote else os.path.realpath(source.location)
+            key = source.location if source.is_remote else paths.of(source.location)
             if key not in found or source.name < found[key].name:
                 found[key] = source
     shown = [replace(skip, source=shown_name(skip.source), detail=shown_name(skip.detail)) for skip in skips]
@@ -95,8 +99,26 @@ def discover(train: Sequence[str | os.PathLike[str]], options: ReadOptions) -> t
     return sorted(found.values(), key=lambda source: source.name), list(unique)
 
 
+class RealPaths:
+    """`os.path.realpath` of many files: each folder is looked at once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """The path without symbolic links."""
+        if os.path.islink(path):  # noqa: PTH114
+            return os.path.realpath(path)
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)  # noqa: PTH118
+
+
 def _expand(text: str, options: ReadOptions, skips: list[Skip]) -> Iterator[Source]:
-    if remote.is_url(text):
+    if is_url(text):
         yield from _expand_url(text, options, skips)
         return
     path = os.path.expanduser(text)  # noqa: PTH111 - "./x" must stay "./x" in results
@@ -205,7 +227,8 @@ def _walk(root: str, options: ReadOptions, skips: list[Skip], tally: Tally) -> l
             path = os.path.join(folder, name)  # noqa: PTH118
             if not tally.takes(name, path, options, skips):
                 continue
-            if not _inside(path, real_root):
+            # no folder below is a link that is followed
+            if os.path.islink(path) and not _inside(path, real_root):  # noqa: PTH114
                 skips.append(Skip(path, "symlink_outside", detail="leads out of the directory; name it yourself"))
             elif not os.path.isfile(path):  # noqa: PTH113
                 skips.append(Skip(path, "not_a_file", detail="a broken link, a pipe, a device or a socket"))
@@ -239,17 +262,16 @@ def _expand_url(url: str, options: ReadOptions, skips: list[Skip]) -> Iterator[S
     """Sources of a URL: itself, or the files below it, or those that its glob matches."""
     listing = remote.list_url(url)
     if listing.exact:
-        yield Source(
-            listing.files[0].name, listing.files[0].url, listing.files[0].size, format_of(listing.files[0].path)
-        )
+        (file,) = listing.files
+        yield Source(file.name, file.url, file.size, format_of(file.path), file.version)
         return
-    name = remote.without_credentials(url)
+    name = without_credentials(url)
     tally = Tally(name)
     count = 0
     for file in listing.files:
         if tally.takes(file.path.rsplit("/", 1)[-1], file.name, options, skips):
             count += 1
-            yield Source(file.name, file.url, file.size, format_of(file.path))
+            yield Source(file.name, file.url, file.size, format_of(file.path), file.version)
     tally.report(skips)
     if not count:
         raise SourceError(f"{name} holds no data file ({len(listing.files)} of other kinds); {known_extensions()}")

@@ -19,30 +19,35 @@ if TYPE_CHECKING:
 LINE_FEED = 10
 COUNT_STEP = 1 << 17
 """Bytes compared at once when lines are counted: the result of the comparison stays in the cache."""
+SMALL_FILE = 128 << 10
+"""Bytes that are read before a block's buffer is made: to touch that costs more than to scan a small file."""
 LONG_CHUNK = 1 << 20
 """Bytes of a long record that are held at once."""
 
 
-def read_lines(stream: ByteStream, options: ReadOptions, source: str) -> Iterator[Draft]:
-    """Blocks of whole lines, about `options.block_bytes` each.
+def read_lines(stream: ByteStream, options: ReadOptions, source: str, row: int = 0) -> Iterator[Draft]:
+    """Blocks of whole lines, about `options.block_bytes` each; the first line is record `row`.
 
     A line, its line feed included, is given as `JsonLines` when it has at most `options.max_record_bytes` bytes, and as
     `TextPieces` when it is longer. White space after the last line feed is no line.
     """
     limit = options.max_record_bytes
     step = min(options.block_bytes, limit)
-    row = 0
-    tail = b""
-    ended = False
+    start = bytearray(min(step, SMALL_FILE))
+    count = read_full(stream, memoryview(start))
+    tail = bytes(memoryview(start)[:count])
+    small = count < len(start)
+    ended = not count
     while not ended:
-        buffer = bytearray(max(step, len(tail)) + 1)  # one more: room for a missing last line feed
+        # one more: room for a missing last line feed
+        buffer = bytearray((len(tail) if small else max(step, len(tail))) + 1)
         buffer[: len(tail)] = tail
         filled = searched = len(tail)
         cut = buffer.rfind(b"\n", 0, filled) + 1
         while True:
             wanted = len(buffer) - 1 - filled
             count = read_full(stream, memoryview(buffer)[filled:-1])
-            ended = count < wanted
+            ended = small or count < wanted
             filled += count
             cut = (buffer.rfind(b"\n", searched, filled) + 1) or cut
             searched = filled

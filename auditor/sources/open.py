@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.errors import SourceError
+from auditor.errors import AuditorError, SourceError
 from auditor.sources import remote
 from auditor.sources.compression import Decompressed, codec_of
 from auditor.sources.discover import known_extensions
 from auditor.sources.json_elements import LINES, ElementLines, json_layout
 from auditor.sources.lines import read_lines
 from auditor.sources.plain_text import Transcoded, read_text
-from auditor.sources.raw import Peekable, StoredBytes, describe, open_local
+from auditor.sources.raw import Peekable, ReadFailedError, StoredBytes, cannot_read, describe, open_local
 from auditor.sources.stream import SourceStream
+from auditor.types import Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.sources import tables
     from auditor.sources.blocks import BlockStream, Draft
     from auditor.sources.discover import Source
     from auditor.sources.options import ReadOptions
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 << 10
 """Bytes that are looked at to tell a format."""
+TABLES = ("parquet", "arrow")
+TABLE_MAGIC = (b"PAR1", b"ARROW1")
+HEAD_OF_TABLE = 8
 UTF8_BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 REFUSED = {
@@ -57,6 +62,17 @@ def open_source(source: Source, options: ReadOptions) -> BlockStream:
             lines holds none shows only when its records are looked at: see `auditor.sources.describe`.
         MissingExtraError: a URL whose file system is not installed.
     """
+    if source.is_remote and source.format in TABLES:
+        # not by its first bytes as other files: to read ahead costs megabytes that are not asked for
+        table = open_table_file(source)
+        try:
+            head = table.handle.read(HEAD_OF_TABLE)
+        except ReadFailedError as error:
+            table.close()
+            raise cannot_read(source.name, error.reason, describe(error)) from None
+        if head.startswith(TABLE_MAGIC):
+            return _read_table(source, table, head, options)
+        table.close()
     stored = open_stored(source)
     try:
         return _open(source, stored, options)
@@ -70,12 +86,12 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     head = top.peek(HEAD_BYTES)
     if not head:
         if stored.failure is not None:
-            raise SourceError(f"cannot read {source.name}: {stored.failure.detail}; check the file and its disk")
+            raise cannot_read(source.name, stored.failure.reason, stored.failure.detail)
         return SourceStream(source.name, stored, iter(()), top)
     for magic, what in REFUSED.items():
         if head.startswith(magic):
             raise SourceError(f"{source.name} is {what}")
-    if head.startswith((b"PAR1", b"ARROW1")):
+    if head.startswith(TABLE_MAGIC):
         return _open_table(source, stored, head, options)
     if head.startswith(b"\xff\xff\xff\xff"):
         from auditor.sources.tables import read_arrow_stream
@@ -84,17 +100,22 @@ def _open(source: Source, stored: StoredBytes, options: ReadOptions) -> BlockStr
     codec = codec_of(head)
     text = top if codec is None else Peekable(Decompressed(top, codec, options.max_expansion))
     inside = text.peek(HEAD_BYTES)
-    if codec is not None and (inside.startswith((b"PAR1", b"ARROW1", *REFUSED)) or codec_of(inside)):
+    if codec is not None and (inside.startswith((*TABLE_MAGIC, *REFUSED)) or codec_of(inside)):
         raise SourceError(f"{source.name} is no text inside its {codec.name}: decompress it first")
     drafts, ending = _text_drafts(source, text, options)
     return SourceStream(source.name, stored, drafts, ending)
 
 
+def skip_of(source: str, error: AuditorError) -> Skip:
+    """The skip that an error is when the other sources are read on."""
+    return Skip(source, getattr(error, "reason", "unreadable"), detail=str(error))
+
+
 def open_stored(source: Source) -> StoredBytes:
     """The bytes of a source as they are stored. Raises SourceError, MissingExtraError."""
     if source.is_remote:
-        file, size = remote.open_url(source.location)
-        return StoredBytes(file, size)
+        remote_file = remote.open_url(source.location, source.version)
+        return StoredBytes(remote_file, remote_file.size, changed=remote_file.changed)
     try:
         return open_local(source.location)
     except PermissionError:
@@ -107,22 +128,34 @@ def open_stored(source: Source) -> StoredBytes:
 
 def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadOptions) -> BlockStream:
     """A file that is read at random places: it is opened again, and so is a pipe refused."""
-    from auditor.sources import tables
-
     if source.size is None and not source.is_remote:
         raise SourceError(f"{source.name} is Parquet or Arrow through a pipe; name the file itself")
     stored.close()
-    if source.is_remote:
-        file, _ = remote.open_url(source.location)
-    else:
-        file = open(source.location, "rb", buffering=0)  # noqa: SIM115, PTH123 - the stream closes it
-    table = tables.TableFile(file, lambda: open_stored(source), source.size)
+    return _read_table(source, open_table_file(source), head, options)
+
+
+def _read_table(source: Source, table: tables.TableFile, head: bytes, options: ReadOptions) -> BlockStream:
+    from auditor.sources import tables
+
     read = tables.read_parquet if head.startswith(b"PAR1") else tables.read_arrow_file
     try:
         return SourceStream(source.name, table, read(table, options, source.name), None)
     except BaseException:
         table.close()
         raise
+
+
+def open_table_file(source: Source) -> tables.TableFile:
+    """A Parquet or Arrow file, to be read at random places. Raises SourceError, MissingExtraError, OSError."""
+    from auditor.sources.tables import TableFile
+
+    def again() -> StoredBytes:
+        return open_stored(source)
+
+    if source.is_remote:
+        file = remote.open_url(source.location, source.version, at_random=True)
+        return TableFile(file, again, source.size, file.changed)
+    return TableFile(open(source.location, "rb", buffering=0), again, source.size)  # noqa: PTH123 - it closes it
 
 
 def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tuple[Iterator[Draft], ByteStream]:

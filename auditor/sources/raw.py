@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import xxhash
+
+from auditor.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DRAIN_BYTES = 1 << 20
 
@@ -18,6 +23,14 @@ class Failure:
 
     reason: str
     detail: str
+
+
+class ReadFailedError(OSError):
+    """A read that failed for good: `reason` is the code of the skip that it is."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class ByteStream(Protocol):
@@ -40,9 +53,14 @@ class StoredBytes:
         file: a raw binary file object with `readinto` or `read`, and `close`.
         size: bytes it should hold, where that is known.
         status: `os.fstat` of a local regular file when it was opened; None for anything else.
+        changed: says at the end what shows that a remote file is not what it was; None for anything else.
     """
 
-    def __init__(self, file: Any, size: int | None, status: os.stat_result | None = None) -> None:
+    def __init__(
+        self, file: Any, size: int | None, status: os.stat_result | None = None,
+        changed: Callable[[], Failure | None] | None = None,
+    ) -> None:  # fmt: skip
+        self._changed = changed
         self._file = file
         self._size = size
         self._status = status
@@ -57,7 +75,9 @@ class StoredBytes:
             return 0
         try:
             count = self._file.readinto(view) or 0
-        except Exception as error:  # a remote file system raises what it likes
+        except ReadFailedError as error:
+            return self._end(Failure(error.reason, describe(error)))
+        except OSError as error:
             return self._end(Failure("read_error", f"after {self.consumed} bytes: {describe(error)}"))
         if count and self._status is not None and self._size is not None:
             count = min(count, self._size - self.consumed)
@@ -77,7 +97,7 @@ class StoredBytes:
         if self._size is not None and self.consumed < self._size:
             return Failure("changed_while_reading", f"held {self._size} bytes when opened and ended at {self.consumed}")
         if self._status is None:
-            return None
+            return self._changed() if self._changed is not None else None
         now = os.fstat(self._file.fileno())
         if now.st_size != self._status.st_size:
             return Failure("changed_while_reading", f"grew from {self._status.st_size} to {now.st_size} bytes")
@@ -150,6 +170,18 @@ def open_local(path: str) -> StoredBytes:
     if not stat.S_ISREG(status.st_mode):
         return StoredBytes(file, None)
     return StoredBytes(file, status.st_size, status)
+
+
+_FIXES = {
+    "access_denied": "check the credentials in the environment (missing, wrong or expired)",
+    "connection_lost": "check the network, and try again",
+    "changed_while_reading": "scan again",
+}
+
+
+def cannot_read(source: str, reason: str, detail: str) -> SourceError:
+    """The error for a source of which nothing could be read; `reason` is the code of the skip that it is."""
+    return SourceError(f"cannot read {source}: {detail}; {_FIXES.get(reason, 'check the file and its disk')}", reason)
 
 
 def describe(error: BaseException) -> str:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from auditor.errors import MissingExtraError, SourceError
 from auditor.sources.raw import describe
+from auditor.sources.redaction import WEB, is_url, redacted, without_credentials
+from auditor.sources.remote_object import RemoteObject, cannot_open, size_of, version_of
+from auditor.sources.retries import Retries, Trouble, patiently, trouble
 
+EXTRAS = {"hf": "hub", "s3": "remote", "s3a": "remote", "http": "remote", "https": "remote"}
+"""The extra of this package that brings a URL's file system."""
 PACKAGES = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
     "gs": "gcsfs",
     "gcs": "gcsfs",
-    "http": "aiohttp",
-    "https": "aiohttp",
     "abfs": "adlfs",
     "abfss": "adlfs",
     "az": "adlfs",
     "sftp": "paramiko",
     "ssh": "paramiko",
 }
-"""The package that a URL's file system needs beside fsspec."""
+"""The package that a URL's file system needs beside fsspec, where no extra brings it."""
 
-WEB = ("http", "https")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+S3 = ("s3", "s3a")
+
+CONNECT_SECONDS, ANSWER_SECONDS = 20, 60
+"""How long a server may take to take a connection, and between two parts of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,13 @@ class RemoteFile:
 
     name: str
     """URL without credentials."""
-    url: str
+    url: str = field(repr=False)
     """URL to open it by."""
     path: str
     """Path part, whose end is the file's name."""
     size: int | None
+    version: str
+    """What tells it from one that takes its place, see `auditor.sources.remote_object.version_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +55,9 @@ class Listing:
     """Whether the URL names one file itself."""
 
 
-def is_url(text: str) -> bool:
-    """Whether a name has a protocol."""
-    return _URL.match(text) is not None
-
-
 def local_path(url: str) -> str:
     """The path of a file:// URL."""
     return unquote(url[len("file://") :]) if "%" in url else url[len("file://") :]
-
-
-def without_credentials(url: str) -> str:
-    """A URL without user, password, fragment and query; a query leaves a short hash, so that two stay apart.
-
-    Queries go whole: presigned URLs hold the signature there, under names that differ from store to store.
-    """
-    scheme, _, rest = url.partition("://")
-    path, _, query = rest.partition("?")
-    host, slash, path = path.partition("/")
-    if scheme.lower() in WEB:
-        path = path.partition("#")[0]
-    mark = f"?…{hashlib.sha256(query.encode()).hexdigest()[:8]}" if query else ""
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{mark}"
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -82,49 +66,69 @@ def file_system(url: str) -> tuple[Any, str]:
 
     protocol = url.split("://", 1)[0].lower()
     try:
-        system, path = fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(url, **_options(protocol))
     except ImportError:
-        if protocol == "hf":
-            raise MissingExtraError("hf:// URLs", "hub") from None
+        if protocol in EXTRAS:
+            raise MissingExtraError(f"{protocol}:// URLs", EXTRAS[protocol]) from None
         package = PACKAGES.get(protocol)
         hint = f"pip install {package}" if package else "install the package that brings it"
         raise SourceError(f"{protocol}:// URLs need another package: {hint}") from None
     except ValueError as error:
-        raise SourceError(f"cannot use {without_credentials(url)}: {_clean(error, url)}; check the protocol") from None
+        said = redacted(describe(error), url)
+        raise SourceError(f"cannot use {without_credentials(url)}: {said}; check the protocol") from None
     except Exception as error:  # a remote file system raises what it likes
-        raise unreachable(url, error) from None
+        raise cannot_open(url, error) from None
+    if protocol in S3:
+        system.retries = 1
     return system, path
+
+
+def _options(protocol: str) -> dict[str, Any]:
+    """What a file system is made with. Its own retries are off: ours, one above the other, would multiply with them."""
+    if protocol in S3:
+        waits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS}
+        return {"config_kwargs": {"retries": {"mode": "standard", "total_max_attempts": 1}, **waits}}
+    if protocol in WEB:
+        import aiohttp
+
+        # none for the whole: a large file on a slow line is no error
+        waiting = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
+        return {"client_kwargs": {"timeout": waiting}}
+    return {}
 
 
 def list_url(url: str) -> Listing:
     """The files that a URL stands for, sorted. Raises SourceError or MissingExtraError."""
     system, path = file_system(url)
     is_web = url.partition("://")[0].lower() in WEB
+    retries = Retries.configured()
+    glob = "*" in path.partition("?")[0]
+    # what an earlier run in this process saw is no answer
+    system.invalidate_cache()
     try:
-        if "*" in path.partition("?")[0]:
-            found = system.glob(path, detail=True)
-            if not found:
-                raise SourceError(
-                    f"the glob {without_credentials(url)} matches no file; check the path before the first *"
-                )
-        elif not is_web and system.isdir(path):
-            found = system.find(path, detail=True)
+        if glob:
+            found = patiently(lambda: system.glob(path, detail=True), retries)
         else:
-            info = system.info(path)
-            return Listing(
-                (RemoteFile(without_credentials(url), url, path.partition("?")[0], _size(info)),), exact=True
-            )
-    except SourceError:
-        raise
-    except FileNotFoundError:
-        raise SourceError(f"no such file: {without_credentials(url)}; check the URL") from None
+            info = patiently(lambda: system.info(path), retries)
+            if is_web or info["type"] != "directory":
+                exact = RemoteFile(
+                    without_credentials(url), url, path.partition("?")[0], size_of(info), version_of(info)
+                )
+                return Listing((exact,), exact=True)
+            found = patiently(lambda: system.find(path, detail=True), retries)
     except Exception as error:  # a remote file system raises what it likes
-        raise unreachable(url, error) from None
+        if not (glob and trouble(error) is Trouble.MISSING):
+            raise cannot_open(url, error) from None
+        found = {}
+    if glob and not found:
+        raise SourceError(
+            f"the glob {without_credentials(url)} matches no file; check the bucket and the path before the first *"
+        )
     files = []
     for name, info in sorted(found.items()):
         if info.get("type") == "file":
             full = _url_of(name, url)
-            files.append(RemoteFile(without_credentials(full), full, name, _size(info)))
+            files.append(RemoteFile(without_credentials(full), full, name, size_of(info), version_of(info)))
     return Listing(tuple(files), exact=False)
 
 
@@ -138,30 +142,10 @@ def _url_of(name: str, url: str) -> str:
     return f"{scheme}://{host}/{path}"
 
 
-def open_url(url: str) -> tuple[Any, int | None]:
-    """An open binary file and its size, where that is known. Raises SourceError or MissingExtraError."""
+def open_url(url: str, version: str = "", *, at_random: bool = False) -> RemoteObject:
+    """An object, to be read in order or at random; `version`: what the listing said that it is.
+
+    Raises SourceError or MissingExtraError.
+    """
     system, path = file_system(url)
-    try:
-        file = system.open(path, "rb")
-        return file, getattr(file, "size", None)
-    except FileNotFoundError:
-        raise SourceError(f"no such file: {without_credentials(url)}; check the URL") from None
-    except Exception as error:  # a remote file system raises what it likes
-        raise unreachable(url, error) from None
-
-
-def unreachable(url: str, error: BaseException) -> SourceError:
-    """The error for a URL that cannot be listed or opened."""
-    return SourceError(
-        f"cannot open {without_credentials(url)}: {_clean(error, url)}; check the URL, the network and your credentials"
-    )
-
-
-def _clean(error: BaseException, url: str) -> str:
-    """An exception's text without the URL's credentials in it."""
-    return describe(error).replace(url, without_credentials(url))
-
-
-def _size(info: dict[str, Any]) -> int | None:
-    size = info.get("size")
-    return int(size) if size is not None else None
+    return RemoteObject(system, path, url, version, at_random=at_random)

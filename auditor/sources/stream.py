@@ -73,11 +73,15 @@ class SourceStream:
             payload=draft.payload,
             skips=draft.skips,
             bytes_read=consumed - self._reported,
+            cut=self._has_failed() or any(skip.row is None for skip in draft.skips),
         )
         self._index += 1
         self._row = draft.first_row + draft.rows
         self._reported = consumed
         return block
+
+    def _has_failed(self) -> bool:
+        return self._ending is not None and self._ending.failure is not None
 
     def _last_words(self) -> Draft | None:
         """The failure that ended the source, as a block without records; None where it ended well."""

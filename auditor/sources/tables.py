@@ -13,7 +13,7 @@ from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
 from auditor.sources.columns import has_text_columns, text_columns
 from auditor.sources.describe import no_text_field
-from auditor.sources.raw import StoredBytes, describe, read_full
+from auditor.sources.raw import Failure, ReadFailedError, StoredBytes, cannot_read, describe, read_full
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FEATHER_V1_MAGIC = b"FEA1"
 
 BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What Arrow raises for files that are broken."""
+CHANGED = "changed_while_reading"
 MAX_BATCH_ROWS = 65_536
 BUFFER_BYTES = 1 << 20
 """Bytes of a column chunk that are read ahead: without it, Arrow holds a whole column of a row group."""
@@ -40,7 +41,11 @@ class TableFile:
     Its hash takes a pass of its own over the file, at about the disk's speed, when it is asked for.
     """
 
-    def __init__(self, file: Any, reopen: Callable[[], StoredBytes], size: int | None) -> None:
+    def __init__(
+        self, file: Any, reopen: Callable[[], StoredBytes], size: int | None,
+        changed: Callable[[], Failure | None] | None = None,
+    ) -> None:  # fmt: skip
+        self._changed = changed
         self._file = _CountingFile(file, size)
         self._reopen = reopen
         self._status = self._fstat()
@@ -55,14 +60,18 @@ class TableFile:
         """Bytes read so far."""
         return self._file.count
 
-    def change(self) -> str:
-        """What shows that the file was written to since it was opened; empty where nothing does."""
+    def change(self) -> Failure | None:
+        """What shows that the file was written to since it was opened; None where nothing does."""
+        if self._changed is not None:
+            return self._changed()
         now = self._fstat()
         if self._status is None or now is None:
-            return ""
+            return None
         if now.st_size != self._status.st_size:
-            return f"held {self._status.st_size} bytes when opened, and now {now.st_size}"
-        return "was written to while it was read" if now.st_mtime_ns != self._status.st_mtime_ns else ""
+            return Failure(CHANGED, f"held {self._status.st_size} bytes when opened, and now {now.st_size}")
+        if now.st_mtime_ns != self._status.st_mtime_ns:
+            return Failure(CHANGED, "was written to while it was read")
+        return None
 
     def _fstat(self) -> os.stat_result | None:
         try:
@@ -74,7 +83,12 @@ class TableFile:
         """Hexadecimal xxh3_128 of all bytes as stored."""
         stored = self._reopen()
         try:
-            return stored.digest()
+            digest = stored.digest()
+            if stored.failure is not None:
+                raise SourceError(
+                    f"could not be read once more, to hash it: {stored.failure.detail}", stored.failure.reason
+                )
+            return digest
         finally:
             stored.close()
 
@@ -145,7 +159,7 @@ def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator
         parquet = pq.ParquetFile(file.handle, buffer_size=BUFFER_BYTES, pre_buffer=False)
         schema, fields = parquet.schema_arrow, parquet.schema_arrow.names
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as Parquet: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "Parquet", error) from None
     if not has_text_columns(schema, options):
         raise no_text_field(source, fields)
     names = text_columns(schema, options)
@@ -174,7 +188,7 @@ def read_arrow_file(file: TableFile, options: ReadOptions, source: str) -> Itera
         if wanted != list(range(len(reader.schema))):
             reader = pa.ipc.open_file(file.handle, options=pa.ipc.IpcReadOptions(included_fields=wanted))
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as an Arrow file: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "an Arrow file", error) from None
     batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
     return _drafts(batches, options, source, "corrupt_arrow", file.change)
 
@@ -185,9 +199,15 @@ def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> 
         reader = pa.ipc.open_stream(SequentialFile(stream))
         _wanted(reader.schema, options, source)
     except BROKEN as error:
-        raise SourceError(f"cannot read {source} as an Arrow stream: {describe(error)}; is it whole?") from None
+        raise _unreadable(source, "an Arrow stream", error) from None
     batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
-    return _drafts(batches, options, source, "corrupt_arrow", lambda: "")
+    return _drafts(batches, options, source, "corrupt_arrow", lambda: None)
+
+
+def _unreadable(source: str, what: str, error: Exception) -> SourceError:
+    if isinstance(error, ReadFailedError):
+        return cannot_read(source, error.reason, describe(error))
+    return SourceError(f"cannot read {source} as {what}: {describe(error)}; is it whole?")
 
 
 def _wanted(schema: pa.Schema, options: ReadOptions, source: str) -> list[int]:
@@ -198,7 +218,11 @@ def _wanted(schema: pa.Schema, options: ReadOptions, source: str) -> list[int]:
 
 
 def _drafts(
-    batches: Iterator[pa.RecordBatch], options: ReadOptions, source: str, corrupt: str, change: Callable[[], str]
+    batches: Iterator[pa.RecordBatch],
+    options: ReadOptions,
+    source: str,
+    corrupt: str,
+    change: Callable[[], Failure | None],
 ) -> Iterator[Draft]:
     row = 0
     bad_rows: list[int] = []
@@ -210,7 +234,8 @@ def _drafts(
                 batch, bad_rows = sound(batch)
         except BROKEN as error:
             batch = None
-            skip = Skip(source, corrupt, detail=f"{describe(error)}; read up to record {row}")
+            reason = error.reason if isinstance(error, ReadFailedError) else corrupt
+            skip = Skip(source, reason, detail=f"{describe(error)}; read up to record {row}")
         if batch is None:
             break
         for part in _bounded(batch, options.block_bytes):
@@ -218,8 +243,9 @@ def _drafts(
             yield Draft(Columns(part), row, part.num_rows, skips)
             row += part.num_rows
             bad_rows = [bad - part.num_rows for bad in bad_rows]
-    if detail := change():
-        skip = Skip(source, "changed_while_reading", detail=f"{detail}; read up to record {row}")
+    # what looks like a broken file may be one that another took the place of
+    if (skip is None or skip.reason == corrupt) and (failure := change()) is not None:
+        skip = Skip(source, failure.reason, detail=f"{failure.detail}; read up to record {row}")
     if skip is not None:
         yield Draft(Columns(pa.RecordBatch.from_arrays([], names=[])), row, 0, (skip,))
 

@@ -115,9 +115,9 @@ def test_the_share_that_may_be_lost(tmp_path: Path, bench: Path) -> None:
         (("*.nothing", "-b", "b.jsonl"), "the glob *.nothing matches no file"),
         (("t.jsonl", "-b", "gsm8"), "Did you mean gsm8k"),
         (("t.jsonl", "-b", "b.jsonl", "-b", "b=b.jsonl"), "two benchmarks are called 'b'"),
-        (("t.jsonl", "-b", "b.jsonl", "--engine", "ray"), "ray"),
+        (("t.jsonl", "-b", "b.jsonl", "--address", "head:6379"), "the engine is 'local': add --engine ray"),
         (("t.jsonl", "-b", "b.jsonl", "-o", "t.jsonl"), "t.jsonl"),
-        (("t.jsonl", "-b", "b.jsonl", "-o", "t.jsonl/out"), "cannot write to t.jsonl/out"),
+        (("t.jsonl", "-b", "b.jsonl", "-o", "t.jsonl/out"), "cannot write t.jsonl/out"),
     ],
 )
 def test_a_wrong_call_is_2(tmp_path: Path, bench: Path, arguments: tuple[str, ...], message: str) -> None:

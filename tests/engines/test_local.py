@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,8 @@ from made import NGRAM, documents, inside, make_benchmark, make_items, whole, wr
 import auditor
 from auditor.config import ScanConfig
 from auditor.engines.local import LocalEngine, default_workers
-from auditor.index import BenchmarkIndex
+from auditor.index import BenchmarkIndex, weigh
+from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, discover
 
 if TYPE_CHECKING:
@@ -71,6 +74,22 @@ def test_an_unreadable_file_among_good_ones_is_a_counted_skip(train: Path, worke
     assert [name.rsplit("-", 1)[-1] for name in incomplete] == ["07.jsonl", "08.jsonl"]
 
 
+def test_an_end_that_comes_early_hides_behind_nothing_that_was_known(train: Path, tmp_path: Path) -> None:
+    """Resumed, a source may end before the place that it was read to: the block that says so has a known number."""
+    path = tmp_path / "cut.jsonl.gz"
+    path.write_bytes(gzip.compress((train / "large.jsonl").read_bytes())[:-5000])
+    results: list[BlockResult] = []
+    options = ReadOptions(block_bytes=4000)
+    scanner = Scanner(INDEX, weigh(INDEX, None, ScanConfig()), ScanConfig(), options)
+    LocalEngine(
+        sources_of(path), scanner, options, workers=2, is_done=lambda _source, _block: True, on_block=results.append,
+        on_source=lambda *_: None,
+    ).run(lambda: None)  # fmt: skip
+    (last,) = results
+    assert (last.records_read, last.cut) == (0, True)
+    assert last.records_skipped == {"truncated_gzip": 1}
+
+
 def sources_of(train: Path) -> list[Source]:
     return discover([train], ReadOptions())[0]
 
@@ -121,3 +140,38 @@ def test_blocks_that_are_done_are_not_scanned_again(train: Path) -> None:
 
 def test_the_cores_of_this_process() -> None:
     assert 1 <= default_workers() <= (os.cpu_count() or 1)
+
+
+def test_thousands_of_sources_that_cannot_be_opened(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"{number:04d}.jsonl").write_bytes(b"SQLite format 3\0")
+    write_lines(tmp_path / "last.jsonl", [{"text": documents(1)[0]}])
+    result = scan(tmp_path, INDEX, workers=1)
+    assert result.summary["records_skipped"] == {"unreadable": 2000}
+    assert result.summary["records_read"] == 1
+
+
+def test_a_source_is_done_when_its_blocks_are(train: Path) -> None:
+    """With several workers, the end of a file is read while others still scan its blocks."""
+    sources, _ = discover([train], ReadOptions())
+    events: list[tuple[str, int | None]] = []
+    scanned = Counter[str]()
+
+    def scanner(block: Block) -> Block:
+        return block
+
+    engine: LocalEngine[Block] = LocalEngine(
+        sources, scanner, ReadOptions(block_bytes=4000), workers=5, is_done=lambda _source, block: block == 1,
+        on_block=lambda block: events.append((block.source, block.index)),
+        on_source=lambda source, _digest, _skip: events.append((source.name, None)),
+    )  # fmt: skip
+    engine.run(lambda: None)
+    ended: set[str] = set()
+    for source, block in events:
+        assert source not in ended
+        if block is None:
+            ended.add(source)
+        else:
+            scanned[source] += 1
+    assert ended == {source.name for source in sources}
+    assert scanned[str(train / "large.jsonl")] > 10

@@ -9,6 +9,7 @@ import pytest
 
 from auditor.errors import SourceError
 from auditor.sources import ReadOptions, discover
+from auditor.sources.discover import RealPaths
 from auditor.types import Skip
 
 if TYPE_CHECKING:
@@ -135,3 +136,17 @@ def test_a_directory_that_cannot_be_listed(tree: Path) -> None:
         (tree / "deep").chmod(0o700)
     assert names(found, tree) == ["a.parquet", "b.jsonl"]
     assert Skip(str(tree / "deep"), "unreadable_directory", None, "Permission denied") in skips
+
+
+def test_links_to_files_and_folders_are_one_source(tmp_path: Path) -> None:
+    """A file that is named by several ways is read once, whatever links the ways have in them."""
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "a.jsonl").write_text("{}\n")
+    (tmp_path / "way").symlink_to(tmp_path / "data" / "deep")
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "data" / "deep" / "a.jsonl")
+    ways = ["data/deep/a.jsonl", "way/a.jsonl", "link.jsonl", "data/deep/../deep/a.jsonl", "data/./deep/a.jsonl"]
+    sources, _ = discover([tmp_path / way for way in ways], ReadOptions())
+    assert [source.name for source in sources] == [min(str(tmp_path / way) for way in ways)]
+    paths = RealPaths()
+    for way in [*ways, "data/deep/..", "data/deep/", "nothing/here"]:
+        assert paths.of(str(tmp_path / way)) == os.path.realpath(tmp_path / way)

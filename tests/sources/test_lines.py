@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.sources import JsonLines, ReadOptions, TextPieces, discover, open_source
-from auditor.sources.lines import read_lines
+from auditor.sources.lines import SMALL_FILE, read_lines
 
 from .reading import SMALL, gather, read
 
@@ -199,3 +199,17 @@ def test_closing_ends_a_stream(tmp_path: Path) -> None:
     stream.close()
     stream.close()
     assert list(stream) == []
+
+
+@pytest.mark.parametrize("size", [SMALL_FILE - 1, SMALL_FILE, SMALL_FILE + 1, 2 * SMALL_FILE + 7])
+@pytest.mark.parametrize("end", [b"\n", b""])
+@pytest.mark.parametrize("block_bytes", [1000, SMALL_FILE, 4 << 20])
+def test_files_about_as_long_as_the_first_read(tmp_path: Path, size: int, end: bytes, block_bytes: int) -> None:
+    """What is read at first has no part in what the blocks are: whole lines, as many as fit, all but the last."""
+    lines = [b'{"text": "%06d"}' % number for number in range(size // 19 + 1)]
+    data = b"\n".join(lines)[: size - len(end)] + end
+    (tmp_path / "a.jsonl").write_bytes(data)
+    reading = read(tmp_path / "a.jsonl", ReadOptions(block_bytes=block_bytes))
+    assert b"".join(bytes(block.payload.data) for block in reading.blocks) == data.removesuffix(b"\n") + b"\n"
+    longest = len(lines[0]) + 1
+    assert all(block_bytes - longest <= len(block.payload.data) <= block_bytes + 1 for block in reading.blocks[:-1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import fsspec
@@ -11,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
+from command import environment
 
-from auditor.errors import MissingExtraError, SourceError
+from auditor.errors import SourceError
 from auditor.sources import ReadOptions, discover, open_source
-from auditor.sources.remote import PACKAGES, list_url, without_credentials
+from auditor.sources.redaction import without_credentials
+from auditor.sources.remote import list_url
 
 from .reading import SMALL, gather, read
 
@@ -94,23 +98,39 @@ def test_a_remote_file_that_ends_early(memory: fsspec.AbstractFileSystem) -> Non
     assert [skip.reason for skip in reading.skips] == ["read_error"]
 
 
-def _has(package: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(package) is not None
-
-
-@pytest.mark.skipif(_has("s3fs"), reason="s3fs is installed")
-def test_a_missing_package_is_named() -> None:
-    with pytest.raises(SourceError, match="s3:// URLs need another package: pip install s3fs"):
-        discover(["s3://bucket/key.jsonl"], ALL)
-    assert PACKAGES["s3"] == "s3fs"
+WITHOUT = """
+import sys
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None  # as if it were not installed
+from auditor.cli import main
+sys.argv = ["auditor", *sys.argv[2:]]
+main()
+"""
 
 
-@pytest.mark.skipif(_has("huggingface_hub"), reason="huggingface_hub is installed")
-def test_the_hub_extra_is_named() -> None:
-    with pytest.raises(MissingExtraError, match=r"hf:// URLs need.*auditor\[hub\]"):
-        discover(["hf://datasets/org/name/a.jsonl"], ALL)
+@pytest.mark.parametrize(
+    ("package", "url", "words"),
+    [
+        ("s3fs", "s3://bucket/key.jsonl", "s3:// URLs needs an optional dependency: pip install 'auditor[remote]'"),
+        (
+            "aiohttp",
+            "https://host/a.jsonl",
+            "https:// URLs needs an optional dependency: pip install 'auditor[remote]'",
+        ),
+        ("huggingface_hub", "hf://datasets/org/name/a.jsonl", "pip install 'auditor[hub]'"),
+        ("gcsfs", "gs://bucket/key.jsonl", "gs:// URLs need another package: pip install gcsfs"),
+    ],
+)
+def test_a_missing_package_is_named(tmp_path: Path, package: str, url: str, words: str) -> None:
+    (tmp_path / "b.jsonl").write_text('{"question": "What is it?", "answer": "it"}\n')
+    arguments = ["scan", url, "-b", str(tmp_path / "b.jsonl"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *arguments], capture_output=True, text=True, check=False,
+        env=environment(),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Make the rephrase detector of a run, with its model: nothing of it is imported by runs without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.detectors import REPHRASE
+
+if TYPE_CHECKING:
+    from auditor.config import ScanConfig
+    from auditor.index import BenchmarkIndex
+    from auditor.rephrase.detector import Rephraser
+
+
+def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:
+    """The rephrase detector with its model, where the run asks for it.
+
+    Raises MissingExtraError or InputError where there is no such model.
+    """
+    if REPHRASE not in config.detectors:
+        return None
+    from auditor.embedding import load_embedder
+    from auditor.rephrase.bank import bank_of
+    from auditor.rephrase.detector import Rephraser
+
+    embedder = load_embedder(config.model)
+    return Rephraser(bank_of(index, embedder), embedder, [b.name for b in index.benchmarks], config)

@@ -1,0 +1,1 @@
+"""Tests of `auditor.engines` and `auditor.adapters`."""
