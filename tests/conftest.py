@@ -172,11 +172,15 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of this test run's own, but for compiled kernels: those take seconds to make."""
+    """A cache of this test run's own, but for compiled kernels and models' vocabularies: those take up to a minute."""
     kernels = cache_directory() / "kernels"
+    vocabularies = sorted((cache_directory() / "rephrase").glob("words-*.npy"))
     kernels.mkdir(parents=True, exist_ok=True)
     folder = tmp_path_factory.mktemp("cache")
     (folder / "kernels").symlink_to(kernels.resolve())
+    (folder / "rephrase").mkdir()
+    for vocabulary in vocabularies:
+        (folder / "rephrase" / vocabulary.name).symlink_to(vocabulary.resolve())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDITOR_CACHE", str(folder))
         yield folder

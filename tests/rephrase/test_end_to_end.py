@@ -10,12 +10,13 @@ from made import write_lines
 
 from auditor.config import ScanConfig
 from auditor.findings import merge_matches
-from auditor.results import ScanResult
 from auditor.scanning import scan
 from rephrase.problems import PARAPHRASES, PROBLEMS, UNRELATED, VARIANTS, benchmark
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from auditor.results import ScanResult
 
 CONFIG = ScanConfig(detectors=("rephrase",))
 LONG = 3
@@ -24,7 +25,7 @@ LONG = 3
 
 def records() -> list[str]:
     """Clean texts, then the paraphrases, then the variants."""
-    found = {n: text for n, text in PARAPHRASES.items()}
+    found = dict(PARAPHRASES.items())
     found[LONG] = f"{' '.join(UNRELATED[:12])}\n\n{found[LONG]}\n\n{' '.join(UNRELATED[12:24])}"
     return [*UNRELATED, *found.values(), *VARIANTS.values()]
 
