@@ -161,6 +161,8 @@ def test_languages_are_told_apart_by_scripts_and_by_english() -> None:
     german = "Josh beschließt, ein Haus zu verkaufen, kauft eines für 80.000 Dollar und steckt 50.000 in Reparaturen."
     assert is_foreign(english, german)
     assert is_foreign(english, "珍妮特的鸭子每天下 16 颗蛋。她每天早上早餐时吃 3 颗，每天用 4 颗蛋为自己的朋友做松饼。")
-    assert not is_foreign(english, "For a house that he means to sell again, Josh pays $80,000 and spends $50,000 on it.")
+    assert not is_foreign(
+        english, "For a house that he means to sell again, Josh pays $80,000 and spends $50,000 on it."
+    )
     assert not is_foreign(german, german)
     assert not is_foreign(english, "Haus kaufen"), "two words say nothing of a language"
