@@ -296,7 +296,8 @@ def summarise(
             "upper_95": overall.upper,
             "decoys": overall.decoys,
             "decoys_found": overall.decoys_found,
-            "method": "target-decoy: decoys are halves of different items of one benchmark",
+            "method": "target-decoy: decoys are halves of different items of one benchmark"
+            + ("" if rephrases is None else "; of rephrases: the mean probability of being none, from the run itself"),
         },
         "config": config.to_json(),
         "reading": dict(reading),

@@ -30,7 +30,7 @@ CONVERTED = "refs/convert/parquet"
 
 @dataclass
 class Hub:
-    """The hub's dataset API and file downloads, over files held in memory, with faults on request."""
+    """The hub's API of datasets and models and its file downloads, over files held in memory, with faults on request."""
 
     endpoint: str = ""
     repositories: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -91,6 +91,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.info(path.removeprefix("/api/datasets/"))
         elif path.startswith("/datasets/") and "/resolve/" in path:
             repository, _, rest = path.removeprefix("/datasets/").partition("/resolve/")
+            self.file(repository, rest)
+        elif path.startswith("/api/models/") and "/tree/" in path:
+            self.answer(404, b"{}", X_Error_Code="EntryNotFound")
+        elif path.startswith("/api/models/"):
+            self.info(path.removeprefix("/api/models/"))
+        elif "/resolve/" in path:
+            repository, _, rest = path.removeprefix("/").partition("/resolve/")
             self.file(repository, rest)
         else:
             self.answer(404, b"{}")
@@ -165,11 +172,15 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of this test run's own, but for compiled kernels: those take seconds to make."""
+    """A cache of this test run's own, but for compiled kernels and models' vocabularies: those take up to a minute."""
     kernels = cache_directory() / "kernels"
+    vocabularies = sorted((cache_directory() / "rephrase").glob("words-*.npy"))
     kernels.mkdir(parents=True, exist_ok=True)
     folder = tmp_path_factory.mktemp("cache")
     (folder / "kernels").symlink_to(kernels.resolve())
+    (folder / "rephrase").mkdir()
+    for vocabulary in vocabularies:
+        (folder / "rephrase" / vocabulary.name).symlink_to(vocabulary.resolve())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDITOR_CACHE", str(folder))
         yield folder

@@ -83,7 +83,9 @@ class Embedder:
         return dict(ask()) if ask is not None else {}
 
     def _run(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
-        prepared = [self.prompt + text[:MAX_CHARS].replace("\0", " ") for text in texts]
+        # half of a surrogate pair is no text to a tokenizer
+        clean = (text[:MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8") for text in texts)
+        prepared = [self.prompt + text for text in clean]
         with self._lock:
             found = model.encode(
                 prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
@@ -120,7 +122,7 @@ def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Em
                 # a second copy of a small model costs less than to turn one back and forth
                 fast = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
                 fast.to(torch.float16 if device != "cpu" else torch.bfloat16)
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        except Exception as error:  # a folder may be broken in any way, and each of its readers raises its own
             raise InputError(
                 f"the model {name!r} cannot be loaded ({_first_line(error)}); give {DEFAULT_MODEL!r}, "
                 f"{MULTILINGUAL!r}, a folder of a sentence-transformers model, or its name on the Hugging Face hub"

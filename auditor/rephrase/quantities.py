@@ -58,6 +58,8 @@ _UNITS: Final[dict[str, Form]] = {
     )
     for word in words.split()
 }  # fmt: skip
+_THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
+_DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:\s?/\s?[1-9]\d*)?|%|[a-z]+")
@@ -154,10 +156,19 @@ class Comparison:
     """Numbers of the other text that the item does not state."""
 
 
-def compare_quantities(item: str, other: str) -> Comparison:
-    """Compare the numbers of two texts by value, as sets: what is said twice counts once."""
+def compare_quantities(item: str, other: str, *, foreign: bool = False) -> Comparison:
+    """Compare the numbers of two texts by value, as sets: what is said twice counts once.
+
+    Args:
+        foreign: the two are in different languages: only digits are compared, 80.000 may be 80,000, and 1,5 may be 1.5.
+    """
+    if foreign:
+        item, other = (_DECIMALS.sub(".", _THOUSANDS.sub("", text)) for text in (item, other))
     of_item, of_other = quantities(item), quantities(other)
     in_item, in_other = _stated(item, of_item), _stated(other, of_other)
+    if foreign:
+        # what is a word in one language may be digits in the other, but not the other way round
+        of_item, of_other = (tuple(q for q in found if q.in_digits) for found in (of_item, of_other))
     missing = {q.value for q in of_item if not q.weak and not _readings(q.forms) & in_other}
     added = {q.value for q in of_other if not q.weak and not _readings(q.forms) & in_item}
     return Comparison(len({q.value for q in of_item if not q.weak}), len(missing), len(added))

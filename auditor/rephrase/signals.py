@@ -33,6 +33,10 @@ _ENDINGS: Final = tuple(
 )
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _FOREIGN: Final = re.compile(r"[\u0370-\u1fff\u3040-\ud7af]")
+FEW_WORDS: Final = 8
+"""Words from which on the language shows."""
+ENGLISH_SHARE: Final = 0.22
+"""Common English words in English are two in five; in German or Spanish one in ten is spelt like one."""
 MAX_INFORMATION: Final = 60.0
 """Nats beyond which more words say nothing more on which item it is."""
 
@@ -62,6 +66,23 @@ def _names(text: str) -> frozenset[str]:
 @lru_cache(maxsize=8192)
 def _is_latin(text: str) -> bool:
     return len(_LATIN.findall(text)) >= len(_FOREIGN.findall(text))
+
+
+@lru_cache(maxsize=8192)
+def _is_english(text: str) -> bool | None:
+    """Whether a text is English, by its commonest words; None where it is too short to say."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    if len(words) < FEW_WORDS:
+        return None
+    return sum(word in _STOP for word in words) >= ENGLISH_SHARE * len(words)
+
+
+def is_foreign(one: str, other: str) -> bool:
+    """Whether two texts are in different languages, as far as scripts and English tell."""
+    if _is_latin(one) != _is_latin(other):
+        return True
+    english = (_is_english(one), _is_english(other))
+    return None not in english and english[0] != english[1]
 
 
 class Rarity:
@@ -109,7 +130,7 @@ class RephraseSignals:
     information: float
     """Log of the nats that the poorer of the two carries."""
     foreign: float
-    """1 where the two are written in different scripts: words cannot be compared then."""
+    """1 where the two are in different languages: words cannot be compared then."""
     numbers: int
     """Different numbers that the item states."""
     changed: bool
@@ -181,10 +202,10 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         similarity: cosine of the two, in units of the model (see `RephraseSignals`). gap: see there.
         rarity: of the item's benchmark.
     """
-    foreign = _is_latin(item) != _is_latin(text)
+    foreign = is_foreign(question, text)
     of_item, of_text = content_words(item), content_words(text)
     in_item, in_text = rarity.total(of_item), rarity.total(of_text)
-    numbers = compare_quantities(item, text)
+    numbers = compare_quantities(item, text, foreign=foreign)
     names_item, names_text = _names(item), _names(text)
     changed = numbers_changed(question, text, numbers.missing, numbers.added)
     return RephraseSignals(

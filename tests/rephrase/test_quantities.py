@@ -141,3 +141,13 @@ def test_a_long_hostile_text_is_read_to_its_end(before: str, unit: str) -> None:
     found = quantities(text)
     assert compare_quantities(text, text).missing == 0
     assert len(found) <= len(text)
+
+
+def test_numbers_of_another_language() -> None:
+    english = "A tree costs $90, its 7 lemons $1.5 each. A house of $80,000 has three floors."
+    german = "Ein Baum kostet 90 Dollar, seine 7 Zitronen je 1,50. Ein Haus für 80.000 Dollar hat 3 Stockwerke."
+    same = compare_quantities(english, german, foreign=True)
+    assert (same.missing, same.added) == (0, 0)
+    other = compare_quantities(english, german.replace("80.000", "90.000"), foreign=True)
+    assert (other.missing, other.added) == (1, 1)
+    assert compare_quantities("three cats", "tres gatos", foreign=True).missing == 0

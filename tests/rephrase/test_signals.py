@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.rephrase.scoring import log_odds
-from auditor.rephrase.signals import Rarity, RephraseSignals, content_words, measure, numbers_changed, stem
+from auditor.rephrase.signals import (
+    Rarity,
+    RephraseSignals,
+    content_words,
+    is_foreign,
+    measure,
+    numbers_changed,
+    stem,
+)
 
 ITEM = "Natalia sold 48 clips to her friends in April. How many clips did she sell in April and May?"
 SAME = "In April, Natalia's friends bought 48 clips from her. What is the number of clips sold in April and May?"
@@ -146,3 +154,15 @@ def test_programs_and_other_scripts_have_odds_of_their_own() -> None:
     foreign = replace(base, foreign=1.0, overlap=0.0, alignment=0.0)
     assert log_odds(foreign) == log_odds(replace(foreign, negation=1.0, names_added=1.0))
     assert log_odds(replace(foreign, similarity=0.1)) < log_odds(foreign)
+
+
+def test_languages_are_told_apart_by_scripts_and_by_english() -> None:
+    english = "Josh decides to flip a house and buys one for $80,000, then puts $50,000 into the repairs of it."
+    german = "Josh beschließt, ein Haus zu verkaufen, kauft eines für 80.000 Dollar und steckt 50.000 in Reparaturen."
+    assert is_foreign(english, german)
+    assert is_foreign(english, "珍妮特的鸭子每天下 16 颗蛋。她每天早上早餐时吃 3 颗，每天用 4 颗蛋为自己的朋友做松饼。")
+    assert not is_foreign(
+        english, "For a house that he means to sell again, Josh pays $80,000 and spends $50,000 on it."
+    )
+    assert not is_foreign(german, german)
+    assert not is_foreign(english, "Haus kaufen"), "two words say nothing of a language"

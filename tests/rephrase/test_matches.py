@@ -1,0 +1,135 @@
+"""Verdicts of a whole run: what is improbable goes, other numbers never fail it, a stricter rate calls fewer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from auditor.config import ScanConfig
+from auditor.index import BenchmarkIndex
+from auditor.rephrase.calibration import RephraseTally
+from auditor.rephrase.detector import Rephrase
+from auditor.rephrase.matches import judge, matches_of, settle
+from auditor.rephrase.scoring import log_odds
+from auditor.rephrase.signals import Rarity, measure
+from auditor.sources import TextField
+from auditor.types import Match, Verdict
+from rephrase.problems import PARAPHRASES, PROBLEMS, VARIANTS, benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CONFIG = ScanConfig(detectors=("rephrase",))
+INDEX = BenchmarkIndex.build([benchmark()], CONFIG)
+RARITY = Rarity(36, {})
+
+
+def made(number: int, text: str, similarity: float = 0.9, gap: float = 0.4, row: int = 0) -> Match:
+    """The match of a text and a problem, with a cosine as a model may give it."""
+    group = next(g for g in range(INDEX.group_count) if INDEX.item(int(INDEX.group(g)[0])).question == PROBLEMS[number])
+    question = PROBLEMS[number]
+    signals = measure(question, question, text, similarity, gap, RARITY)
+    found = Rephrase(0, 0, (0, len(text)), text, group, question, signals, log_odds(signals))
+    (match,) = matches_of(
+        found, [TextField("text", "", text + f" It is {1000 + number}.")], "t.jsonl", row, INDEX, CONFIG
+    )
+    return match
+
+
+def tally(matches: Iterable[Match], clean: int = 500) -> RephraseTally:
+    counted = RephraseTally(views=clean, texts=clean, encoded=clean)
+    for odds in np.random.default_rng(2).normal(-9, 2, clean).tolist():
+        counted.count("nearest", "problems", odds)
+    for match in matches:
+        if match.signals["kind"] == "rephrase":
+            counted.count("nearest", "problems", float(match.signals["log_odds"]))
+    return counted
+
+
+def rephrases() -> list[Match]:
+    return [made(n, text, 1.0, 0.8, row) for row, (n, text) in enumerate(PARAPHRASES.items())]
+
+
+def test_what_a_match_says() -> None:
+    match = made(3, PARAPHRASES[3], row=7)
+    assert (match.source, match.row, match.field, match.benchmark, match.item_id) == (
+        "t.jsonl",
+        7,
+        "text",
+        "problems",
+        "p3",
+    )
+    assert match.answer_present
+    assert match.item_span == (0, len(PROBLEMS[3]))
+    assert match.train_excerpt == PARAPHRASES[3]
+    assert match.signals["kind"] == "rephrase"
+    assert not replace(match, answer_present=False).reason
+
+
+def test_rephrases_are_called_and_give_reasons() -> None:
+    matches = rephrases()
+    judged, facts = settle(matches, tally(matches), CONFIG)
+    called = [m for m in judged if m.verdict is Verdict.CONTAMINATED]
+    assert len(called) == facts["contaminated"] >= 3
+    assert facts["estimated_false_discovery_rate"] <= 0.01
+    for match in called:
+        assert match.score >= facts["threshold"]
+        assert match.reason.startswith(f"asks the same in other words (probability {match.score:.3f})")
+        assert "its answer stands in the record" in match.reason
+
+
+@pytest.mark.parametrize("number", VARIANTS)
+def test_a_variant_is_never_contaminated(number: int) -> None:
+    variant = made(number, VARIANTS[number], 1.0, 1.0, row=50)
+    assert variant.signals["kind"] == "variant"
+    matches = [*rephrases(), variant]
+    for rate in (0.0, 0.01, 1.0):
+        judged, _ = settle(matches, tally(matches), ScanConfig(detectors=("rephrase",), fdr=rate))
+        (found,) = [m for m in judged if m.row == 50]
+        assert (found.verdict, found.reason) == (Verdict.REVIEW, "the same problem in like words, with other numbers")
+
+
+def test_what_is_improbable_is_dropped_and_what_others_found_stays() -> None:
+    weak = made(0, "A volcano lies close to several poets of the coast.", 0.1, 0.0, row=60)
+    other = replace(made(1, PARAPHRASES[3]), detector="ngram", reason="as it was")
+    matches = [*rephrases(), weak, other]
+    judged, _ = settle(matches, tally(matches), CONFIG)
+    assert not [m for m in judged if m.row == 60]
+    assert other in judged
+
+
+def test_a_benchmark_that_was_not_counted_has_no_rephrases() -> None:
+    judged, facts = settle(rephrases(), RephraseTally(), CONFIG)
+    assert judged == []
+    assert (facts["contaminated"], facts["review"], facts["estimated_false_discovery_rate"]) == (0, 0, 0)
+
+
+def test_a_stricter_rate_calls_fewer() -> None:
+    matches = rephrases()
+    judged, _ = settle(matches, tally(matches), CONFIG)
+    before = len(judged)
+    counts = []
+    for rate in (0.0, 1e-6, 1e-3, 0.01, 0.5, 1.0):
+        again, facts = judge(judged, ScanConfig(detectors=("rephrase",), fdr=rate))
+        assert len(again) == before
+        assert facts["estimated_false_discovery_rate"] <= rate
+        counts.append(facts["contaminated"])
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1] == sum(m.score >= 0.5 for m in judged)
+
+
+def test_other_scripts_and_programs_say_so() -> None:
+    matches = rephrases()
+    base = replace(matches[0], score=0.9)
+    foreign = replace(base, signals={**base.signals, "foreign": 1.0})
+    program = replace(base, signals={**base.signals, "is_program": True, "values": 1.0, "negation": 1.0})
+    (one, two), _ = judge([foreign, program], CONFIG)
+    assert one.reason.startswith(
+        "asks the same in another language (probability 0.900); 2 of the item's 2 numbers are there"
+    )
+    assert "does the same as the item's program" in two.reason
+    assert "values of its examples are there" in two.reason
+    assert "but one of the two denies something" in two.reason
