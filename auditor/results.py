@@ -179,7 +179,7 @@ class ScanResult:
         Only stricter thresholds give just what a new scan would: what was not worth showing was not kept.
         """
         rephrases = [match for match in self.matches if match.detector == REPHRASE]
-        judged = judge(rephrases, config)[0] if rephrases else []
+        judged, facts = judge(rephrases, config)
         for match in self.matches:
             if match.detector == REPHRASE:
                 continue
@@ -188,6 +188,8 @@ class ScanResult:
                 signals = {**match.signals, "kind": decision.kind}
                 judged.append(replace(match, verdict=decision.verdict, reason=decision.reason, signals=signals))
         summary = {**self.summary, "config": config.to_json()}
+        if "rephrase" in summary:
+            summary["rephrase"] = {**summary["rephrase"], **facts}
         summary["benchmarks"] = {
             name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
         }

@@ -26,7 +26,7 @@ from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
 from auditor.sources.discover import RealPaths
 from auditor.sources.redaction import shown_argument
-from auditor.types import Benchmark, Skip
+from auditor.types import Benchmark, Match, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,14 +86,7 @@ def scan(
     """
     started = time.perf_counter()
     config, reading = config or ScanConfig(), reading or ReadOptions()
-    if engine not in ENGINES:
-        raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
-    if address is not None and engine != "ray":
-        raise InputError(f"an address is of a Ray cluster, and the engine is {engine!r}: add --engine ray")
-    if workers is not None and workers < 1:
-        raise InputError(f"workers must be at least 1, not {workers}")
-    if resume and out is None:
-        raise InputError("to resume, name the output directory of the run to go on with")
+    _check_call(engine, address, workers, resume_without_out=resume and out is None)
     sources, skips = discover([train] if isinstance(train, str | os.PathLike) else train, reading)
     if out is not None:
         sources, skips = _without_output(sources, skips, Path(out))
@@ -121,17 +114,34 @@ def scan(
         if not interrupted and not run.tally.records_read:
             raise run.nothing_read()
         undo.pop_all()
-    matches = run.tally.unique_matches()
-    rephrases = None
-    if run.tally.rephrases is not None:
-        settled, rephrases = settle(matches, run.tally.rephrases, config)
-        matches = tuple(sorted(settled, key=match_order))
+    matches, rephrases = _settled(run.tally, config)
     summary = summarise(
         run.tally, matches, index, weights, config, interrupted=interrupted, seconds=time.perf_counter() - started,
         command=reproducible(command), reading=dataclasses.asdict(reading), learnt_records=learnt.records,
         rephrases=rephrases,
     )  # fmt: skip
     return ScanResult(matches, summary, journal=run.journal)
+
+
+def _check_call(engine: str, address: str | None, workers: int | None, *, resume_without_out: bool) -> None:
+    if engine not in ENGINES:
+        raise InputError(f"the engine {engine!r} is not in this version; there is: {', '.join(ENGINES)}")
+    if address is not None and engine != "ray":
+        raise InputError(f"an address is of a Ray cluster, and the engine is {engine!r}: add --engine ray")
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
+    if resume_without_out:
+        raise InputError("to resume, name the output directory of the run to go on with")
+
+
+def _settled(tally: Tally, config: ScanConfig) -> tuple[tuple[Match, ...], dict[str, Any] | None]:
+    """The matches with their verdicts, those of rephrases given now that the whole run is known; and what the summary
+    says of rephrases, where they were looked for."""
+    matches = tally.unique_matches()
+    if tally.rephrases is None:
+        return matches, None
+    settled, facts = settle(matches, tally.rephrases, config)
+    return tuple(sorted(settled, key=match_order)), facts
 
 
 def reproducible(command: Sequence[str]) -> list[str]:
