@@ -132,7 +132,7 @@ class ScanConfig:
     sky blue?" are asked by many. Below it the answer has to be there too."""
     rephrase_prefilter: float = 0.155
     """How near, by word vectors and shared words, a text must come to an item for the model to look at it: rises by
-    this much with every tenfold number of items. Half of it finds 2 to 4 % more rephrases in three times the time."""
+    this much with every tenfold number of items. Less finds more rephrases, and takes more time."""
     rephrase_floor: float = -0.6
     """Cosine below which nothing else is measured."""
 

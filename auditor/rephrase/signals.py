@@ -35,8 +35,15 @@ _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _FOREIGN: Final = re.compile(r"[\u0370-\u1fff\u3040-\ud7af]")
 FEW_WORDS: Final = 8
 """Words from which on the language shows."""
-ENGLISH_SHARE: Final = 0.22
-"""Common English words in English are two in five; in German or Spanish one in ten is spelt like one."""
+COMMON_SHARE: Final = 0.15
+"""Share of a language's commonest words from which on a text is in it; in English prose they are two in five."""
+_OTHER_STOP: Final = frozenset(
+    "der die das und ist nicht ein eine einen einem einer mit für von zu den dem des auf sie er wie viel viele hat "
+    "wird sich auch pro jede jeden el la los las de del que y en un una es por con para se su sus al cuánto cuántos "
+    "cuántas tiene cada le les et est dans pour qui il elle une du au di che per non sono si o os do da em um uma "
+    "com são".split()
+)
+"""Of German, Spanish, French, Italian and Portuguese."""
 MAX_INFORMATION: Final = 60.0
 """Nats beyond which more words say nothing more on which item it is."""
 
@@ -70,11 +77,16 @@ def _is_latin(text: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_english(text: str) -> bool | None:
-    """Whether a text is English, by its commonest words; None where it is too short to say."""
+    """Whether a text is English or another language, by their commonest words; None where neither shows: code, lists
+    and short texts have few such words."""
     words = [word.lower() for word in _WORD.findall(text)]
     if len(words) < FEW_WORDS:
         return None
-    return sum(word in _STOP for word in words) >= ENGLISH_SHARE * len(words)
+    english = sum(word in _STOP for word in words) / len(words)
+    other = sum(word in _OTHER_STOP for word in words) / len(words)
+    if max(english, other) < COMMON_SHARE:
+        return None
+    return english >= other
 
 
 def is_foreign(one: str, other: str) -> bool:

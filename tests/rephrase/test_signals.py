@@ -166,3 +166,11 @@ def test_languages_are_told_apart_by_scripts_and_by_english() -> None:
     )
     assert not is_foreign(german, german)
     assert not is_foreign(english, "Haus kaufen"), "two words say nothing of a language"
+
+
+def test_code_and_lists_are_of_no_language() -> None:
+    english = "Josh decides to flip a house and buys one for $80,000, then puts $50,000 into the repairs of it."
+    assert not is_foreign(
+        english, "for row in table: total += row.price; print(total, count, mean, median, mode, range)"
+    )
+    assert not is_foreign(english, "Apples, pears, plums, cherries, lemons, oranges, melons, grapes, figs, dates")
