@@ -52,7 +52,7 @@ def test_the_published_schemas_hold(schema: str, files: list[Path]) -> None:
     ids=["ours", "examples"],
 )
 def test_zizmor_finds_nothing(files: list[Path], expected: list[str]) -> None:
-    command = [tool("zizmor"), "--offline", "--no-progress", "--no-config", *map(str, files)]
+    command = [tool("zizmor"), "--offline", "--no-progress", "--no-config", "--color", "never", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.findall(r"^(?:error|warning|help|info)\[([\w-]+)\]", done.stdout, flags=re.MULTILINE)
     assert found == expected, f"{done.stdout}{done.stderr}"
