@@ -105,6 +105,7 @@ def counted(
     called = [m for m in matches if m.verdict.value in verdicts and m.row in chosen]
     right = {m.row for m in called if is_right(rows[m.row], m.benchmark, m.item_id)}
     wrong = {m.row for m in called} - right
+    right &= wanted  # the others overlap with an item by themselves
     clean = sum(rows[i].truth is None for i in wrong)
     return {
         "found": len(right), "of": len(wanted), "wrong": len(wrong), "wrong_clean": clean,

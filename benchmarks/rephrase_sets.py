@@ -39,6 +39,25 @@ SAME_PROBLEM = frozenset({"problem understanding", "distraction insertion"})
 other problems in the same words."""
 
 
+OVERLAPS = {
+    "Write a function to concatenate all elements of the given list into a string.": ("humaneval", "HumanEval/28"),
+    "Write a python function to find the largest prime factor of a given number.": ("humaneval", "HumanEval/59"),
+    "Write a function to check if the given integer is a prime number.": ("humaneval", "HumanEval/31"),
+    "Write a function to find the greatest common divisor (gcd) of two integers by using recursion.":
+        ("humaneval", "HumanEval/13"),
+    "Write a function to solve the fibonacci sequence using recursion.": ("humaneval", "HumanEval/55"),
+    "Write a python function to print positive numbers in a list.": ("humaneval", "HumanEval/30"),
+    "Write a function to find length of the string.": ("humaneval", "HumanEval/23"),
+    "Determine whether a given string is a palindrome or not.": ("humaneval", "HumanEval/48"),
+    "Construct a JavaScript function to calculate the sum of two numbers.": ("humaneval", "HumanEval/53"),
+    "Write a computer program to add up two numbers": ("humaneval", "HumanEval/53"),
+    "Why is the sky blue?": ("mmlu", "astronomy/2"),
+    "What are the functions of mitochondria in the human body?": ("mmlu", "miscellaneous/363"),
+}  # fmt: skip
+"""Instructions of MBPP and Alpaca that ask for what an item asks for, found by reading what was called among the clean
+rows. Such a call is no false one; nor is the row one of the rephrases, so that missing it costs nothing."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A training row, and the item that it rephrases: (benchmark, item id) or None."""
@@ -49,6 +68,8 @@ class Row:
     """Line of the file of rephrases; the odds were fitted on odd ones. -1 for a clean row."""
     part: str = ""
     """Which part of a set it is of, where parts are reported apart."""
+    overlap: tuple[str, str] | None = None
+    """The item that a row asks for by itself, though nobody put it there (see `OVERLAPS`)."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +116,9 @@ def same_items(benchmark: str) -> dict[str, frozenset[str]]:
 
 
 def is_right(row: Row, benchmark: str, item_id: str) -> bool:
-    """Whether an item is the one that a row rephrases, or the same as that."""
-    return row.truth is not None and benchmark == row.truth[0] and item_id in same_items(benchmark)[row.truth[1]]
+    """Whether an item is the one that a row rephrases or overlaps with, or the same as that."""
+    own = row.truth or row.overlap
+    return own is not None and benchmark == own[0] and item_id in same_items(benchmark)[own[1]]
 
 
 def plain(text: str) -> str:
@@ -118,7 +140,11 @@ def clean_rows(kinds: str) -> list[Row]:
         found += array(TRAINING / "llamafactory/alpaca_zh_demo.json")
     if "mbpp" in kinds:
         found += [{"instruction": r["text"], "output": r["code"]} for r in lines(PLACES["mbpp"])]
-    return [Row({k: str(v) for k, v in record.items()}, None, -1) for record in found]
+    overlaps = (OVERLAPS.get(str(record.get("instruction", "")).strip()) for record in found)
+    return [
+        Row({k: str(v) for k, v in record.items()}, None, -1, overlap=overlap)
+        for record, overlap in zip(found, overlaps, strict=True)
+    ]
 
 
 def array(path: Path) -> list[dict[str, Any]]:
@@ -225,6 +251,7 @@ def english_sets(folder: Path | None) -> dict[str, Callable[[], RephraseSet]]:
 
     def gsm8k() -> RephraseSet:
         texts = texts_of(REPHRASED / "gsm8k/rephrase_first660.jsonl")
+        texts = [text if bare_question(text) else "" for text in texts]  # one is labels and an answer, and no question
         return made("gsm8k", [*aligned(texts, items_of("gsm8k"), "gsm8k"), *clean_rows(clean)])
 
     def mmlu() -> RephraseSet:

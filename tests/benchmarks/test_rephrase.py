@@ -13,10 +13,12 @@ from benchmarks.rephrase import SHOWN, SURE, counted, f1, of_part
 from benchmarks.rephrase_page import page, table
 from benchmarks.rephrase_paper import CORRECTED, MISSED, STRICT, average_precision, best_f1
 from benchmarks.rephrase_sets import (
+    OVERLAPS,
     REPHRASED,
     Row,
     all_sets,
     bare_question,
+    clean_rows,
     inside_rows,
     is_right,
     items_of,
@@ -127,6 +129,19 @@ def test_the_same_question_with_other_options_is_another_item() -> None:
 
 
 @needs_data
+def test_a_row_that_overlaps_is_neither_wanted_nor_wrong() -> None:
+    clean = clean_rows("alpaca dolly mbpp")
+    overlapping = [row for row in clean if row.overlap is not None]
+    assert len({row.overlap for row in overlapping}) == len(set(OVERLAPS.values()))
+    assert all(item in {i.item_id for i in items_of(benchmark)} for benchmark, item in OVERLAPS.values())
+    row = next(row for row in overlapping if row.overlap == ("mmlu", "astronomy/2"))
+    called = [match(0, "astronomy/2", benchmark="mmlu")]
+    nothing = {"found": 0, "of": 0, "wrong": 0, "wrong_clean": 0, "f1": 0.0}
+    assert counted(called, [row], SURE) == nothing
+    assert counted([match(0, "0")], [row], SURE) == {**nothing, "wrong": 1, "wrong_clean": 1}
+
+
+@needs_data
 @pytest.mark.parametrize(("subject", "count"), [("abstract_algebra", 100), ("sociology", 201)])
 def test_rephrases_of_a_subject_are_aligned(subject: str, count: int) -> None:
     kind = "rephrase_english_filtered_question"
@@ -180,6 +195,7 @@ def test_sets_are_read_with_and_without_the_folder(tmp_path: Path) -> None:
     programs = [row for row in sets["humaneval js"]().rows if row.truth is not None]
     assert [row.truth for row in programs] == [("humaneval", "HumanEval/0"), ("humaneval", "HumanEval/2")]
     assert sets["us history"]().rows[0].truth == ("mmlu", "high_school_us_history/0")
+    assert sum(row.truth is not None for row in sets["gsm8k"]().rows) == 659  # one of 660 has no question
     plus = sets["gsm-plus"]().rows
     assert sum(row.truth is not None for row in plus) == 600
     assert len({row.part for row in plus}) == 9  # eight kinds, and the clean rows
