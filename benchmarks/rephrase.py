@@ -191,7 +191,8 @@ def main() -> None:
     if args.what == "sets":
         measure_sets(args)
     elif args.what == "paper":
-        keep("rephrase-paper", measure_paper(args.folder), args)
+        for found in measure_paper(args.folder):
+            keep("rephrase-paper", found, args)
     elif args.what == "codealpaca":
         keep("rephrase-codealpaca", measure_codealpaca(), args)
     elif args.what == "speed":

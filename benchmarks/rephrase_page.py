@@ -17,6 +17,11 @@ GOALS = {
     "mgsm es": 0.95, "mgsm zh": 0.95, "mmlu chinese": 0.95,
 }  # fmt: skip
 """F1 that the project set out to reach."""
+ORDER = (
+    "gsm8k", "mmlu", "us history", "humaneval", "humaneval c", "humaneval js", "gsm-plus", "inside paragraph",
+    "inside sentences", "mgsm de", "mgsm es", "mgsm zh", "mmlu chinese", "mmlu chinese answered", "gsm8k train",
+    "alpaca",
+)  # fmt: skip
 ENCODING_GOAL, WALL_GOAL, MEMORY_GOAL, RECALL_GOAL, PRECISION_GOAL = 40.0, 60.0, 2000.0, 0.01, 0.90
 
 ABOUT_SETS = """Rephrases shuffled among real rows without an item: 1,000 of GSM8K's training set, 999 of Alpaca,
@@ -25,7 +30,8 @@ ABOUT_SETS = """Rephrases shuffled among real rows without an item: 1,000 of GSM
 items of GSM8K, MMLU and HumanEval, MGSM against GSM8K's 1,319, MMLU's Chinese against MMLU's 14,042. A rephrase is
 found where it is matched to its own item; *wrong* are rows that were matched to other items only. The false
 discovery rate is of matches: each item that a record is said to hold counts. Another item that says the same
-words is right only where it shares an option.
+words is right only where it shares an option. A dozen rows of MBPP and Alpaca ask for an item by themselves ("check
+if the given integer is a prime number"): they are neither rephrases to be found nor false calls.
 
 - `mmlu` and its parts: LLM rephrases of abstract algebra and sociology. `us history`: one-line rephrases of
   questions that stand under a passage, without the passage; a dozen of them name nothing ("Which statement is
@@ -72,9 +78,10 @@ def sets_section(results: dict[str, Any]) -> Iterator[str]:
     """The honest protocol."""
     yield ABOUT_SETS
     yield ""
-    rows = list(results["sets"].values())
-    head = ["set", "model", "rephrases", "F1, contaminated", "even half", "F1, with review", "wrong (with review)",
-            "stated FDR", "measured FDR", "goal, F1", "met"]  # fmt: skip
+    order = {name: place for place, name in enumerate(ORDER)}
+    rows = sorted(results["sets"].values(), key=lambda row: order.get(row["set"], len(ORDER)))
+    head = ["set", "commit", "model", "rephrases", "F1, contaminated", "even half", "F1, with review",
+            "wrong (with review)", "stated FDR", "measured FDR", "goal, F1", "met"]  # fmt: skip
     body = []
     for row in (row for row in rows if row["rephrases"]):
         goal = GOALS.get(row["set"])
@@ -83,6 +90,7 @@ def sets_section(results: dict[str, Any]) -> Iterator[str]:
             half = row.get("contaminated_even_half")
             body.append([
                 f"{row['set']}{'*' if row['set'] in FITTED else ''}" if not part else f"- {part}",
+                "" if part else row["commit"].removesuffix("-dirty")[:8],
                 "" if part else row["model"], f"{sure['found']} of {sure['of']}", f"**{sure['f1']:.3f}**",
                 f"{half['f1']:.3f}" if half and not part else "", f"{shown['f1']:.3f}",
                 f"{sure['wrong']} ({shown['wrong']})",
@@ -92,21 +100,18 @@ def sets_section(results: dict[str, Any]) -> Iterator[str]:
                 "" if not goal or part else yes(sure["f1"] >= goal),
             ])  # fmt: skip
     yield from table(head, body)
-    yield ""
-    empty = [row for row in rows if not row["rephrases"]]
-    yield from table(
-        ["rows that hold none", "rows", "called contaminated", "review"],
-        [
-            [row["set"], row["other_rows"], row["contaminated"]["wrong"],
-             row["with_review"]["wrong"] - row["contaminated"]["wrong"]]
-            for row in empty
-        ]
-        + [
-            [f"{row['set']}, {part}", own["rows"], own["called_contaminated"],
-             own["called_either"] - own["called_contaminated"]]
-            for row in rows for part, own in row["parts"].items() if "rows" in own
-        ],
-    )  # fmt: skip
+    empty = [
+        [row["set"], row["other_rows"], row["contaminated"]["wrong"],
+         row["with_review"]["wrong"] - row["contaminated"]["wrong"]]
+        for row in rows if not row["rephrases"]
+    ] + [
+        [f"{row['set']}, {part}", own["rows"], own["called_contaminated"],
+         own["called_either"] - own["called_contaminated"]]
+        for row in rows for part, own in row["parts"].items() if "rows" in own
+    ]  # fmt: skip
+    if empty:
+        yield ""
+        yield from table(["rows that hold none", "rows", "called contaminated", "to review"], empty)
 
 
 def paper_section(results: dict[str, Any]) -> Iterator[str]:

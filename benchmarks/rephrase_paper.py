@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.rephrase_sets import PLACES, REPHRASED, lines, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from auditor.types import Item, Match
 
@@ -56,18 +56,17 @@ STRICT = {5: "adds more than it must to 'cata'", 26: "leaves capital vowels"}
 """Pairs that are labelled true, and whose program would fail the item's examples."""
 
 
-def measure_paper(folder: Path | None) -> dict[str, Any]:
-    """Our cells, by subject and model."""
+def measure_paper(folder: Path | None) -> Iterator[dict[str, Any]]:
+    """Our cells, by model and subject: all that are there so far, after each subject."""
     found: dict[str, Any] = {}
     for model in ("all-MiniLM-L6-v2", "multilingual"):
         cells = found.setdefault(model, {})
-        for name in SUBJECTS:
-            cells[name] = cells_of(subject_items(name), subject_texts(name, folder), model)
+        for name in (*SUBJECTS, *(["humaneval"] if model != "multilingual" else [])):
+            is_code = name == "humaneval"
+            items = humaneval_items() if is_code else subject_items(name)
+            cells[name] = cells_of(items, humaneval_texts(folder) if is_code else subject_texts(name, folder), model)
             print(model, name, json.dumps(cells[name]), flush=True)
-    cells = found["all-MiniLM-L6-v2"]
-    cells["humaneval"] = cells_of(humaneval_items(), humaneval_texts(folder), "all-MiniLM-L6-v2")
-    print("humaneval", json.dumps(cells["humaneval"]), flush=True)
-    return {"cells": found}
+            yield {"cells": found}
 
 
 def subject_items(name: str) -> list[Item]:

@@ -228,7 +228,7 @@ def gsm_plus_rows() -> list[Row]:
 
 def bare_question(text: str) -> str:
     """A rephrased GSM8K item without its labels and its answer."""
-    found = re.match(r"\s*Question:\s*(.*?)\s*(?:\nAnswer:|$)", text, re.DOTALL)
+    found = re.match(r"\s*Question:(.*?)(?:\nAnswer:|\Z)", text, re.DOTALL)
     return (found[1] if found else text.split("\nAnswer:", maxsplit=1)[0]).strip()
 
 

@@ -34,6 +34,8 @@ def measure_speed(count: int, skip: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     place = cache() / "rephrase-speed"
     place.mkdir(exist_ok=True)
+    for out in ("out-build", "out-one", "out"):
+        shutil.rmtree(place / out, ignore_errors=True)
     train, one, caches = place / f"train-{count}.jsonl", place / "one.jsonl", place / "cache"
     rows = instruction_rows(count)
     train.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

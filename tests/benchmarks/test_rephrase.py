@@ -98,6 +98,7 @@ def test_texts_are_put_into_the_middle() -> None:
 
 def test_labels_and_answers_are_cut_off() -> None:
     assert bare_question("Question: How many\nin all?\nAnswer: \n#### 3") == "How many\nin all?"
+    assert bare_question("Question: \nAnswer: \n#### 3") == ""
     assert bare_question("How many?\nAnswer: 3") == "How many?"
     assert plain(" What  IS it?: ") == "what is it"
     assert sentences("One. Two!\n\nThree") == ["One.", "Two!", "Three"]
