@@ -289,6 +289,7 @@ How exact and how fast `auditor scan` is, beside two other tools, and where it f
 They run from a clone, in the environment that `make test` makes, with the project's data (`shared/`) beside the
 clone. The peers are installed by the scripts from PyPI, at a pinned version, each in an environment of its own under
 `~/.cache/auditor-benchmarks/`, which also holds the corpora (about 4 GB for the second script) and may be deleted.
+How rephrased items are found, and at what cost, is in [rephrase.md](rephrase.md).
 
 Every figure is of the whole command, from the start of the process to its exit, reports included. CPU seconds are the
 kernel's own account of the process (user and system, all threads). A goal is what the project set out to reach.
