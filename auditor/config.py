@@ -127,9 +127,9 @@ class ScanConfig:
     """False discovery rate that rephrases called contaminated are kept within."""
     rephrase_review: float = 0.2
     """Probability from which on a rephrase is shown to a person."""
-    rephrase_information: float = 13.0
-    """Nats that the poorer of two texts must carry for them to be the same item: "What is inflation?" and "Why is the
-    sky blue?" are asked by many. Below it the answer has to be there too."""
+    rephrase_information: float = 9.0
+    """Nats that the poorer of two texts must carry for them to be the same item: "What is inflation?" is asked by many.
+    Below it the answer has to be there too."""
     rephrase_prefilter: float = 0.155
     """How near, by word vectors and shared words, a text must come to an item for the model to look at it: rises by
     this much with every tenfold number of items. Less finds more rephrases, and takes more time."""

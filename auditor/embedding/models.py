@@ -42,6 +42,18 @@ MAX_CHARS: Final = 8192
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """A text as the model's last layer sees it."""
+
+    whole: NDArray[np.float32]
+    """[dimension], unit length: the embedding."""
+    ids: NDArray[np.int64]
+    """[pieces]: the tokenizer's numbers of its pieces; empty where the model has no tokens."""
+    vectors: NDArray[np.float32]
+    """[pieces, width], unit length: each piece where it stands."""
+
+
+@dataclass(frozen=True)
 class Embedder:
     """A sentence-transformers model, ready to encode. Safe to call from any number of threads."""
 
@@ -53,7 +65,7 @@ class Embedder:
     """What is put before every text, where the model was trained so."""
     dimension: int
     half: bool
-    """Whether `encode` runs in half precision; `encode_exactly` never does."""
+    """Whether `encode` runs in half precision; `look` never does."""
     _model: Any
     _fast: Any
     _lock: threading.Lock
@@ -70,29 +82,66 @@ class Embedder:
             vectors[batch] = self._run(self._fast, [texts[i] for i in batch])
         return vectors
 
-    def encode_exactly(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [texts, dimension]: each text by itself in full precision, so that what else is asked
-        for changes nothing."""
-        if not texts:
-            return np.zeros((0, self.dimension), np.float32)
-        return np.concatenate([self._run(self._model, [text]) for text in texts])
+    def look(self, text: str) -> Pieces:
+        """A text by itself in full precision, piece by piece: what else is asked for changes nothing."""
+        return self._pieces(self._model, [text])[0]
+
+    def look_coarsely(self, texts: Sequence[str]) -> list[Pieces]:
+        """Texts piece by piece, in batches and precision as `encode`."""
+        found: list[Pieces | None] = [None] * len(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for begin in range(0, len(order), BATCH):
+            batch = order[begin : begin + BATCH]
+            for i, pieces in zip(batch, self._pieces(self._fast, [texts[i] for i in batch]), strict=True):
+                found[i] = pieces
+        return [pieces for pieces in found if pieces is not None]
+
+    def _pieces(self, model: Any, texts: Sequence[str]) -> list[Pieces]:
+        prepared = [self._prepared(text) for text in texts]
+        with self._lock:
+            rows = model.encode(prepared, batch_size=BATCH, output_value=None, show_progress_bar=False)
+        found = []
+        for row in rows:
+            whole = _unit(row["sentence_embedding"].float().cpu().numpy())
+            if "token_embeddings" in row and "input_ids" in row:
+                shown = row["attention_mask"].bool()
+                ids = row["input_ids"][shown].cpu().numpy().astype(np.int64)
+                found.append(Pieces(whole, ids, _unit(row["token_embeddings"][shown].float().cpu().numpy())))
+            else:
+                found.append(Pieces(whole, np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)))
+        return found
+
+    def piece_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The pieces of texts, as `look` numbers them; empty lists where the model has no tokenizer."""
+        tokenizer = getattr(self._model, "tokenizer", None)
+        if not callable(tokenizer) or not texts:
+            return [[] for _ in texts]
+        length = getattr(self._model, "max_seq_length", None) or 512
+        prepared = [self._prepared(text) for text in texts]
+        return list(tokenizer(prepared, truncation=True, max_length=length)["input_ids"])
 
     def vocabulary(self) -> dict[str, int]:
         """Pieces of the model's tokenizer with their numbers; empty where it has none that can be asked."""
         ask = getattr(getattr(self._model, "tokenizer", None), "get_vocab", None)
         return dict(ask()) if ask is not None else {}
 
-    def _run(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _prepared(self, text: str) -> str:
         # half of a surrogate pair is no text to a tokenizer
-        clean = (text[:MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8") for text in texts)
-        prepared = [self.prompt + text for text in clean]
+        clean = text[:MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+        return self.prompt + clean
+
+    def _run(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+        prepared = [self._prepared(text) for text in texts]
         with self._lock:
             found = model.encode(
                 prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
             )
-        vectors: NDArray[np.float32] = found.float().cpu().numpy()
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+        return _unit(found.float().cpu().numpy())
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
 
 
 def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Embedder:

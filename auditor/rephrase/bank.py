@@ -17,6 +17,7 @@ import orjson
 
 from auditor.cache import cache_directory
 from auditor.embedding.words import Bags, WordVectors
+from auditor.rephrase.pieces import coverage, piece_nats
 from auditor.rephrase.signals import Rarity, content_words
 from auditor.rephrase.views import ANSWERED, ASK, PURPOSE, QUESTION, ItemView, item_views, program_of
 
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from auditor.rephrase.code import Program
     from auditor.types import Item
 
-BANK_VERSION: Final = "3"
+BANK_VERSION: Final = "4"
 SAMPLE: Final = 2000
 """Items of a benchmark whose nearest siblings say what cosine is ordinary in it."""
+CLOSE_SAMPLE: Final = 100
+"""Items of a benchmark that are compared with their nearest siblings piece by piece."""
 FEW: Final = 30
 """A benchmark of fewer items takes the run's median instead."""
 SAME_QUESTION: Final = 0.97
@@ -66,6 +69,10 @@ class Arrays:
     """[benchmarks, stems]: items that have the stem."""
     item_counts: NDArray[np.int64]
     """[benchmarks]"""
+    piece_counts: NDArray[np.int32]
+    """[benchmarks, pieces of the model's vocabulary]: items that have the piece."""
+    ordinary_covered: NDArray[np.float32]
+    """[benchmarks]: how much of an item its nearest sibling says too, piece by piece, in the median."""
     word_vectors: NDArray[np.float32]
     word_weights: NDArray[np.float32]
 
@@ -75,8 +82,10 @@ class Bank:
     """Views of items as vectors."""
 
     views: tuple[ItemView, ...]
-    group_of: NDArray[np.int32]
-    """[views], ascending: the group of items (see BenchmarkIndex) that a view is of."""
+    units: tuple[tuple[int, ...], ...]
+    """Items that ask the same with the same options, by their numbers in the index: they share their views."""
+    unit_of: NDArray[np.int32]
+    """[views], ascending: which of `units` a view is of."""
     benchmark_of: NDArray[np.int32]
     """[views], ascending"""
     arrays: Arrays
@@ -88,26 +97,30 @@ class Bank:
     value_rarities: tuple[dict[str, float], ...]
     """Nats of the literals of each benchmark's programs."""
     programs: Mapping[int, Program]
-    """The program of a group's item, where it is one."""
+    """The program of a unit's item, where it is one."""
 
     def nats(self, benchmark: int) -> NDArray[np.float32]:
         """[stems]: how much each says among the items of a benchmark."""
         counts = self.arrays.stem_counts[benchmark]
         return np.asarray(np.log((self.arrays.item_counts[benchmark] + 1) / (counts + 0.5)), np.float32)
 
+    def piece_nats(self, benchmark: int) -> NDArray[np.float32]:
+        """[pieces]: how much each piece of the model's vocabulary says among the items of a benchmark."""
+        return piece_nats(self.arrays.piece_counts[benchmark], int(self.arrays.item_counts[benchmark]))
+
 
 def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
     """The bank of an index for a model: from the cache if it was built before, or built and cached."""
-    items = _first_items(index)
-    items.sort(key=lambda entry: (int(index.arrays["benchmark_of"][entry[1]]), entry[0]))
+    units = _units(index)
+    items = [index.item(unit[0]) for unit in units]
     views: list[ItemView] = []
-    groups: list[int] = []
+    unit_of: list[int] = []
     benchmarks: list[int] = []
-    for group, number, item in items:
+    for number, (unit, item) in enumerate(zip(units, items, strict=True)):
         for view in item_views(item):
             views.append(view)
-            groups.append(group)
-            benchmarks.append(int(index.arrays["benchmark_of"][number]))
+            unit_of.append(number)
+            benchmarks.append(int(index.arrays["benchmark_of"][unit[0]]))
     digest = hashlib.sha256(f"{BANK_VERSION} {embedder.digest} {embedder.prompt!r} {embedder.half}".encode())
     for view, benchmark in zip(views, benchmarks, strict=True):
         digest.update(orjson.dumps([benchmark, view.kind, view.text]))
@@ -119,36 +132,38 @@ def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
         Rarity(int(arrays.item_counts[b]), {names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
         for b, counts in enumerate(arrays.stem_counts)
     )
-    programs, values = _programs(items, views, groups, benchmarks, count)
+    programs, values = _programs(items, views, unit_of, benchmarks, count)
     return Bank(
-        tuple(views), np.array(groups, np.int32), np.array(benchmarks, np.int32), arrays, words, stems, rarities,
-        values, programs,
+        tuple(views), units, np.array(unit_of, np.int32), np.array(benchmarks, np.int32), arrays, words, stems,
+        rarities, values, programs,
     )  # fmt: skip
 
 
-def _first_items(index: BenchmarkIndex) -> list[tuple[int, int, Item]]:
-    """(group, number, item) of the first item of each group; decoys of the string detectors left out."""
-    found = []
-    for group in range(index.group_count):
-        number = int(index.group(group)[0])
+def _units(index: BenchmarkIndex) -> tuple[tuple[int, ...], ...]:
+    """Numbers of the items that ask the same with the same options, in the order of the benchmarks and of their items;
+    decoys of the string detectors left out."""
+    found: dict[tuple[int, str, tuple[str, ...]], list[int]] = {}
+    for number in range(len(index.arrays["benchmark_of"])):
         if not index.is_decoy(number):
-            found.append((group, number, index.item(number)))
-    return found
+            item = index.item(number)
+            question, *options = (" ".join(text.split()) for text in (item.question, *item.choices))
+            key = (int(index.arrays["benchmark_of"][number]), question, tuple(options))
+            found.setdefault(key, []).append(number)
+    return tuple(tuple(numbers) for _, numbers in sorted(found.items(), key=lambda unit: (unit[0][0], unit[1][0])))
 
 
 def _programs(
-    items: Sequence[tuple[int, int, Item]], views: Sequence[ItemView], groups: Sequence[int],
-    benchmarks: Sequence[int], count: int,
-) -> tuple[dict[int, Program], tuple[dict[str, float], ...]]:  # fmt: skip
+    items: Sequence[Item], views: Sequence[ItemView], unit_of: Sequence[int], benchmarks: Sequence[int], count: int
+) -> tuple[dict[int, Program], tuple[dict[str, float], ...]]:
     """The items that are programs, and how much each literal says among those of each benchmark."""
-    of_group = {g: b for v, g, b in zip(views, groups, benchmarks, strict=True) if v.kind == PURPOSE}
+    of_unit = {u: b for v, u, b in zip(views, unit_of, benchmarks, strict=True) if v.kind == PURPOSE}
     programs: dict[int, Program] = {}
     seen: list[Counter[str]] = [Counter() for _ in range(count)]
-    for group, _, item in items:
-        if group in of_group and (program := program_of(item)) is not None:
-            programs[group] = program
-            seen[of_group[group]].update(program.values)
-    sizes = Counter(of_group.values())
+    for unit, item in enumerate(items):
+        if unit in of_unit and (program := program_of(item)) is not None:
+            programs[unit] = program
+            seen[of_unit[unit]].update(program.values)
+    sizes = Counter(of_unit.values())
     return programs, tuple(
         {value: float(np.log((sizes[b] + 1) / (n + 0.5))) for value, n in counts.items()}
         for b, counts in enumerate(seen)
@@ -174,9 +189,11 @@ def _make(
             counts[benchmark, ids[start[number] : start[number + 1]]] += 1
     first = np.array([view.kind in _FIRST_KINDS for view in views], bool)
     of_benchmark = np.array(benchmarks, np.int32)
+    pieces = _piece_counts(embedder, views, first, of_benchmark, count)
+    covered = _ordinary_covered(embedder, views, vectors, first, of_benchmark, pieces)
     arrays = Arrays(
         vectors, coarse, _ordinary(vectors, first, of_benchmark, count), _ordinary(coarse, first, of_benchmark, count),
-        start, ids, stem_of, counts, items, words.vectors, words.weights,
+        start, ids, stem_of, counts, items, pieces, covered, words.vectors, words.weights,
     )  # fmt: skip
     staging = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
@@ -190,6 +207,42 @@ def _make(
         # another process was faster, or the cache cannot be written, which only costs time
         shutil.rmtree(staging, ignore_errors=True)
     return arrays, words, stems
+
+
+def _piece_counts(
+    embedder: Embedder, views: Sequence[ItemView], first: NDArray[np.bool_], benchmarks: NDArray[np.int32], count: int
+) -> NDArray[np.int32]:
+    """[benchmarks, pieces]: items that have each piece of the model's vocabulary."""
+    numbers = np.flatnonzero(first)
+    ids = embedder.piece_ids([views[int(i)].text for i in numbers])
+    highest = max((max(found) for found in ids if found), default=0)
+    size = max([highest, *embedder.vocabulary().values()]) + 1
+    counts = np.zeros((count, size), np.int32)
+    for number, found in zip(numbers, ids, strict=True):
+        counts[benchmarks[number], sorted(set(found))] += 1
+    return counts
+
+
+def _ordinary_covered(
+    embedder: Embedder, views: Sequence[ItemView], vectors: NDArray[np.float32], first: NDArray[np.bool_],
+    benchmarks: NDArray[np.int32], pieces: NDArray[np.int32],
+) -> NDArray[np.float32]:  # fmt: skip
+    """Median of how much of an item its nearest sibling says too, for each benchmark."""
+    medians = np.full(len(pieces), np.nan, np.float32)
+    for benchmark, counts in enumerate(pieces):
+        own = np.flatnonzero(first & (benchmarks == benchmark))
+        if len(own) < FEW:
+            continue
+        sample = own[:: max(1, len(own) // CLOSE_SAMPLE)][:CLOSE_SAMPLE]
+        likeness = vectors[sample] @ vectors[own].T
+        likeness[likeness > SAME_QUESTION] = -1.0
+        nats = piece_nats(counts, len(own))
+        found = [
+            coverage(embedder.look(views[int(i)].text), embedder.look(views[int(own[j])].text), nats)[0]
+            for i, j in zip(sample, likeness.argmax(axis=1), strict=True)
+        ]
+        medians[benchmark] = np.median(found)
+    return _filled(medians)
 
 
 def _stems(words: Sequence[str]) -> tuple[NDArray[np.int32], dict[str, int]]:
@@ -238,6 +291,11 @@ def _ordinary(
         likeness = sample @ own.T
         likeness[likeness > SAME_QUESTION] = -1.0
         medians[benchmark] = np.median(likeness.max(axis=1))
+    return _filled(medians)
+
+
+def _filled(medians: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The median of those that are known where one is not."""
     known = medians[~np.isnan(medians)]
     fallback = float(np.median(known)) if len(known) else USUAL
     return np.where(np.isnan(medians), fallback, medians).astype(np.float32)

@@ -4,7 +4,9 @@ The odds of a pair say how well its evidence fits a rephrase; whether it is one 
 share is estimated from the run itself by expectation maximisation (Saerens, Latinne and Decaestecker 2002): a corpus
 without rephrases gets a share near 0, and then even odds of a thousand to one are a coincidence among many records.
 
-The odds were learnt with other texts and perhaps another model, so the rate that follows from them is checked on
+The odds were learnt with other texts, other benchmarks and perhaps another model: a corpus of school problems has more
+near misses of a benchmark of school problems than a general one has. How many more is estimated too, together with the
+share, from how many pairs have poor odds, and counts against all others. The rate that follows is then checked on
 negatives that every run has: the items next to the nearest, which ask something else. The larger of the two is stated.
 """
 
@@ -93,38 +95,50 @@ class RephraseTally:
         return cls(views, texts, encoded, dense(row["nearest"]), dense(row["others"]))
 
 
+CLEAN_RATE: Final = 0.026
+"""Clean texts of ordinary length that come near enough an item of a benchmark to be measured closely, for each text: in
+the rows that the odds were fitted to."""
+PRIOR: Final = 5.0
+"""Such pairs that a run is thought to have had before it began, so that a small one does not make much of few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """How a run's log odds become probabilities, for one benchmark."""
 
     share: float
     """Estimated share of the texts that rephrase an item."""
+    crowding: float = 1.0
+    """How many times as many near misses there are as in the rows that the odds were fitted to; at least 1."""
 
     def probability(self, log_odds: float) -> float:
         """Of a pair being a rephrase, given its log odds."""
         if self.share <= 0:
             return 0.0
-        odds = np.exp(min(log_odds, 50.0)) * self.share / (1 - self.share)
+        odds = np.exp(min(log_odds, 50.0)) * self.share / (1 - self.share) / self.crowding
         return float(odds / (1 + odds))
 
 
-def calibrate(texts: int, nearest: NDArray[np.int64]) -> Calibration:
+def calibrate(texts: int, nearest: NDArray[np.int64], clean_rate: float = CLEAN_RATE) -> Calibration:
     """Calibrate one benchmark's scores from a run's histogram (see the module).
 
     Args:
         texts: how many were looked at; those that the histogram does not count are clean.
         nearest: [BINS] of the log odds of the nearest items.
+        clean_rate: pairs of clean texts in the histogram, for each text, where the odds were fitted.
     """
     ratios = np.exp(np.minimum(CENTRES, 50.0))
-    share = 0.01
+    share, crowding = 0.01, 1.0
     total = max(texts, int(nearest.sum()), 1)
     for _ in range(500):
-        posterior = share * ratios / (1 - share + share * ratios)
-        updated = float((nearest * posterior).sum() / total)
-        if abs(updated - share) < 1e-9:
+        posterior = share * ratios / ((1 - share) * crowding + share * ratios)
+        found = float((nearest * posterior).sum())
+        misses = float(nearest.sum()) - found
+        crowding = max(1.0, (misses + PRIOR) / (total * (1 - share) * clean_rate + PRIOR))
+        if abs(found / total - share) < 1e-9:
             break
-        share = updated
-    return Calibration(min(share, 0.999))
+        share = found / total
+    return Calibration(min(share, 0.999), crowding)
 
 
 def threshold(probabilities: Sequence[float], rate: float) -> tuple[float, float]:

@@ -45,7 +45,9 @@ _TAG: Final = re.compile(
 _CALL: Final = re.compile(r"^\s*\w+\(.*\)\s*(?:➞|=>?|==|->|→|//|$)")
 _LITERALS_ONLY: Final = re.compile(r"^[\s\d\[\](){},.:;'\"+\-*/=<>]*$|^\s*(?:True|False|None|true|false|null)\s*$")
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_VALUE: Final = re.compile(r"-?\d+(?:\.\d+)?|\"[^\"\n]{2,40}\"|'[^'\n]{2,40}'")
+_SINGLE: Final = r"(?:-?\d+(?:\.\d+)?|\"[^\"\n]{0,40}\"|'[^'\n]{0,40}')"
+_VALUE: Final = re.compile(_SINGLE)
+_LIST: Final = re.compile(rf"[\[(]\s?{_SINGLE}(?:\s?,\s?{_SINGLE}){{1,30}}\s?[\])]")
 MAX_CODE: Final = 20_000
 """Characters of a text that are looked at as code."""
 MIN_PURPOSE_WORDS: Final = 4
@@ -61,7 +63,7 @@ class Program:
     body: str
     """Its lines without comments."""
     values: frozenset[str]
-    """Literals of two characters and more: those of its examples above all."""
+    """Literals of two characters and more, and whole lists of literals: those of its examples above all."""
     name: str
     """Words of the first function's name."""
 
@@ -82,8 +84,9 @@ def _program_in(text: str) -> Program | None:
     words = " ".join(_sentences("\n".join(prose)).split())
     outside = _outside(text) if fenced else ""
     purpose = f"{name}. {words}".strip(" .") if len(words.split()) >= MIN_PURPOSE_WORDS else f"{name}. {outside}"
-    values = frozenset(v.strip("\"'") for v in _VALUE.findall(code))
-    return Program(purpose, _PROSE.sub("", code), frozenset(v for v in values if len(v) > 1), name)
+    values = {v.strip("\"'") for v in _VALUE.findall(code)}
+    lists = {"".join(v.split()).strip("[]()").replace("'", '"') for v in _LIST.findall(code)}
+    return Program(purpose, _PROSE.sub("", code), frozenset(v for v in values if len(v) > 1) | lists, name)
 
 
 def _sentences(prose: str) -> str:

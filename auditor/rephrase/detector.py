@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditor.kernels.overlap import best_overlaps
-from auditor.rephrase.bank import SAME_QUESTION, stemmed
+from auditor.rephrase.bank import stemmed
 from auditor.rephrase.calibration import RephraseTally
 from auditor.rephrase.code import program_in
-from auditor.rephrase.scoring import log_odds
-from auditor.rephrase.signals import RephraseSignals, measure
-from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView, record_views, texts_in
+from auditor.rephrase.scoring import variant_log_odds
+from auditor.rephrase.verifier import Looked, Pair, Verifier, body_of
+from auditor.rephrase.views import RecordView, record_views, texts_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from auditor.config import ScanConfig
     from auditor.embedding import Embedder
     from auditor.rephrase.bank import Bank
-    from auditor.rephrase.code import Program
+    from auditor.rephrase.signals import RephraseSignals
     from auditor.sources import TextField
 
 CHUNK: Final = 1024
@@ -38,12 +38,14 @@ WORDS_ADD: Final = 0.35
 PREFILTER_OFFSET: Final = 0.14
 """With the slope of `ScanConfig.rephrase_prefilter`: HumanEval's 164 items need 0.2 of the way from an ordinary sibling
 to the same text, MMLU's 14,000 need 0.5."""
+WORTH_A_CLOSE_LOOK: Final = -1.5
+"""Rough log odds from which on a pair is measured closely."""
 HALF_PRECISION: Final = 0.3
 """Log odds that half precision may be wrong by."""
-RIVALS: Final = 3
-"""Items that are measured for each view: the nearest is the right one in 93 to 99 of 100 cases, one of three in 99."""
-NEAR: Final = 24
-"""Item views that are looked through for them."""
+AT_ONCE: Final = 256
+"""Candidates that are looked at together: the pieces of their texts take some 50 MB."""
+VARIANT: Final = 3.5
+"""Log odds, numbers left out, from which on a pair with other numbers is kept."""
 EMITTED: Final = -1.0
 """Log odds from which on a pair is kept for the end of the run: below, it is improbable in any corpus of which not
 half is contaminated."""
@@ -59,26 +61,21 @@ class Rephrase:
     span: tuple[int, int]
     """Character offsets of the part in that text."""
     text: str
-    group: int
-    """The group of items (see BenchmarkIndex)."""
+    items: tuple[int, ...]
+    """Numbers of the items in the index, all of which ask the same."""
     item_text: str
     """The view of the item that is nearest."""
     signals: RephraseSignals
     log_odds: float
 
 
-Pair = tuple[int, str, RephraseSignals, float]
-"""(group, text of its nearest view, signals, log odds) of a record's view and an item."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A pair before its cosines are made exact."""
+class Candidate:
+    """A pair that is worth a close look."""
 
     row: int
     view: RecordView
-    text: str
-    program: Program | None
+    looked: Looked
     benchmark: int
     pair: Pair
 
@@ -97,6 +94,7 @@ class Rephraser:
         self._bars = [self._bar(b, bounds.stop - bounds.start) for b, bounds in enumerate(self._slices)]
         self._nats = [bank.nats(b) for b in range(len(names))]
         self._fine = _product(bank.arrays.vectors)
+        self.verifier = Verifier(bank, embedder, self._slices, config)
 
     def _bar(self, benchmark: int, views: int) -> float:
         """What a text must reach to be encoded: the more views, the nearer the nearest of them is by chance."""
@@ -110,30 +108,48 @@ class Rephraser:
         views = [(row, view) for row, fields in records for view in record_views(fields)]
         tally.views = len(views)
         tally.texts = sum(texts_in(fields) for _, fields in records)
-        chosen = self._worth_encoding(views)
+        chosen = self.worth_encoding(views)
         tally.encoded = len(chosen)
-        best: dict[tuple[int, int], _Candidate] = {}
+        best: dict[tuple[int, int], Candidate] = {}
         for begin in range(0, len(chosen), CHUNK):
-            for candidate in self._look([views[i] for i in chosen[begin : begin + CHUNK]], tally):
-                key = (candidate.row, candidate.pair[0])
-                if key not in best or candidate.pair[3] > best[key].pair[3]:
+            for candidate in self.candidates([views[i] for i in chosen[begin : begin + CHUNK]], WORTH_A_CLOSE_LOOK):
+                key = (candidate.row, candidate.pair.unit)
+                if key not in best or candidate.pair.odds > best[key].pair.odds:
                     best[key] = candidate
-        found = [self._exact(best[key]) for key in sorted(best)]
-        return [rephrase for rephrase in found if rephrase.log_odds >= EMITTED], tally
+        together: dict[tuple[int, int], list[Candidate]] = {}
+        for candidate in self.piecewise([best[key] for key in sorted(best)]):
+            together.setdefault((candidate.row, candidate.benchmark), []).append(candidate)
+        found = [rephrase for key in sorted(together) for rephrase in self._verified(together[key], tally)]
+        found.sort(key=lambda rephrase: (rephrase.row, rephrase.items))
+        return found, tally
 
-    def _worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
+    def piecewise(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Candidates looked at piece by piece."""
+        for begin in range(0, len(candidates), AT_ONCE):
+            part = candidates[begin : begin + AT_ONCE]
+            texts = sorted({text for c in part for text in (c.looked.text, self.verifier.text_of(c.pair))})
+            pieces = dict(zip(texts, self._embedder.look_coarsely(texts), strict=True))
+            for c in part:
+                of_text, of_item = pieces[c.looked.text], pieces[self.verifier.text_of(c.pair)]
+                yield replace(c, pair=self.verifier.piecewise(c.pair, c.benchmark, of_text, of_item))
+
+    def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by word vectors and by the words that are
         shared; of those that overlap, the best."""
         words = self._bank.words
         lead = np.full(len(views), -np.inf, np.float32)
         for begin in range(0, len(views), CHUNK):
             part = slice(begin, begin + CHUNK)
-            bags = words.bags(_coarse_text(view) for _, view in views[part])
+            programs = [program_in(view.text) for _, view in views[part]]
+            bags = words.bags(p.purpose if p else v.text for p, (_, v) in zip(programs, views[part], strict=True))
             vectors = words.embed_bags(bags)
             start, ids = stemmed(bags, self._bank.arrays.stem_of)
             for number, bounds in enumerate(self._slices):
                 if bounds.start < bounds.stop:
                     lead[part] = np.maximum(lead[part], self._lead(vectors, start, ids, number))
+            if self._bank.programs:
+                # what a program does hardly shows in its words
+                lead[part] = np.where([p is not None for p in programs], np.maximum(lead[part], 1.0), lead[part])
         return _best_apart(views, lead)
 
     def _lead(
@@ -168,144 +184,54 @@ class Rephraser:
         top = torch.topk(found[likely], min(COARSE_ITEMS, found.shape[1]), dim=1)
         return likely.numpy(), top.values.float().numpy(), top.indices.numpy()
 
-    def _look(self, part: Sequence[tuple[int, RecordView]], tally: RephraseTally) -> list[_Candidate]:
-        """Encode views, measure the nearest items of each benchmark and count them; the pairs that may matter."""
-        found = []
-        texts, programs = [], []
-        for _, view in part:
-            program = program_in(view.text)
-            programs.append(program)
-            texts.append(program.purpose if program else view.text)
+    def candidates(self, part: Sequence[tuple[int, RecordView]], bar: float) -> Iterator[Candidate]:
+        """Encode views and measure the nearest items of each benchmark: the pairs whose rough odds reach `bar`."""
+        programs = [program_in(view.text) for _, view in part]
+        texts = [p.purpose if p else view.text for p, (_, view) in zip(programs, part, strict=True)]
         fine = self._embedder.encode(texts)
-        with_code = [i for i, program in enumerate(programs) if program]
-        bodies = dict(zip(with_code, self._embedder.encode([_body(programs[i]) for i in with_code]), strict=True))
-        wholes = dict(zip(with_code, self._embedder.encode([part[i][1].text for i in with_code]), strict=True))
+        coded = [i for i, program in enumerate(programs) if program]
+        bodies = dict(zip(coded, self._embedder.encode([body_of(p) for p in programs if p]), strict=True))
+        wholes = dict(zip(coded, self._embedder.encode([part[i][1].text for i in coded]), strict=True))
         likeness = self._fine(fine).float().numpy()
-        if with_code:
-            others = self._fine(np.stack([wholes[i] for i in with_code])).float().numpy()
-            likeness[with_code] = np.maximum(likeness[with_code], others)
+        if coded:
+            others = self._fine(np.stack([wholes[i] for i in coded])).float().numpy()
+            likeness[coded] = np.maximum(likeness[coded], others)
         for i, (row, view) in enumerate(part):
+            looked = Looked(texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
             for number, bounds in enumerate(self._slices):
-                if bounds.start == bounds.stop:
-                    continue
-                vectors = (fine[i], bodies.get(i), wholes.get(i))
-                pairs = self._pairs(likeness[i, bounds], number, bounds.start, texts[i], programs[i], vectors)
-                if not pairs:
-                    continue
-                best = max(range(len(pairs)), key=lambda k: pairs[k][3])
-                for k, pair in enumerate(pairs):
-                    if not pair[2].changed:
-                        kind = "nearest" if k == best else "others"
-                        tally.count(kind, self._names[number], pair[3])
-                if pairs[best][3] >= EMITTED - HALF_PRECISION:
-                    found.append(_Candidate(row, view, texts[i], programs[i], number, pairs[best]))
-        return found
+                if bounds.start < bounds.stop:
+                    for pair in self.verifier.nearest(looked, likeness[i, bounds], number):
+                        if pair.odds >= bar or _may_be_variant(pair):
+                            yield Candidate(row, view, looked, number, pair)
 
-    def _pairs(
-        self, likeness: NDArray[np.float32], benchmark: int, first: int, text: str, program: Program | None,
-        vectors: Sequence[NDArray[np.float32] | None],
-    ) -> list[Pair]:  # fmt: skip
-        """(group, text of the nearest view, signals, log odds) of the nearest items that ask different things."""
-        bank = self._bank
-        near = np.argpartition(-likeness, min(NEAR, len(likeness) - 1))[:NEAR]
-        near = near[np.argsort(-likeness[near], kind="stable")]
-        distinct: list[int] = []
-        for place in near:
-            view = first + int(place)
-            if all(
-                bank.group_of[view] != bank.group_of[other]
-                and float(bank.arrays.vectors[view] @ bank.arrays.vectors[other]) < SAME_QUESTION
-                for other in distinct
-            ):
-                distinct.append(view)
-                if len(distinct) > RIVALS:
-                    break
-        ordinary = float(bank.arrays.ordinary[benchmark])
-        pairs = []
-        for k, view in enumerate(distinct[:RIVALS]):
-            cosine = float(likeness[view - first])
-            # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
-            rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
-            gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
-            similarity = (cosine - ordinary) / (1 - ordinary)
-            if k == 0 and similarity < self._config.rephrase_floor:
-                return []
-            group = int(bank.group_of[view])
-            signals = self._measure(view, benchmark, text, program, similarity, gap, vectors)
-            pairs.append((group, bank.views[view].text, signals, log_odds(signals)))
-        return pairs
-
-    def _measure(
-        self, view: int, benchmark: int, text: str, program: Program | None, similarity: float, gap: float,
-        vectors: Sequence[NDArray[np.float32] | None],
-    ) -> RephraseSignals:  # fmt: skip
-        bank = self._bank
-        group = int(bank.group_of[view])
-        first = int(np.searchsorted(bank.group_of, group))
-        rarity = bank.rarities[benchmark]
-        of_item = bank.programs.get(group)
-        if of_item is None:
-            return measure(bank.views[view].text, bank.views[first].text, text, similarity, gap, rarity)
-        signals = measure(of_item.purpose, of_item.purpose, text, similarity, gap, rarity)
-        ordinary = float(bank.arrays.ordinary[benchmark])
-        kinds = self._kinds(first, group)
-        purpose_vector, body_vector, whole_vector = vectors
-
-        def against(kind: int, vector: NDArray[np.float32] | None) -> float | None:
-            if vector is None or kind not in kinds:
-                return None
-            return (float(vector @ kinds[kind]) - ordinary) / (1 - ordinary)
-
-        purpose = against(PURPOSE, purpose_vector) or 0.0
-        body = against(BODY, body_vector)
-        whole = against(WHOLE, whole_vector)
-        worth = bank.value_rarities[benchmark]
-        shared = sum(worth[v] for v in of_item.values if program is not None and v in program.values)
-        total = sum(worth[v] for v in of_item.values)
-        names = set(of_item.name.split())
-        own = set(program.name.split()) if program is not None else set()
-        return replace(
-            signals, is_program=True, changed=False, purpose=purpose, body=purpose if body is None else body,
-            whole=purpose if whole is None else whole, values=min(shared, 30.0) / 10,
-            values_share=shared / total if total else 0.0, name_share=len(names & own) / len(names) if names else 0.0,
-        )  # fmt: skip
-
-    def _kinds(self, first: int, group: int) -> dict[int, NDArray[np.float32]]:
-        bank = self._bank
-        kinds: dict[int, NDArray[np.float32]] = {}
-        view = first
-        while view < len(bank.views) and bank.group_of[view] == group:
-            kinds[bank.views[view].kind] = bank.arrays.vectors[view]
-            view += 1
-        return kinds
-
-    def _exact(self, candidate: _Candidate) -> Rephrase:
-        """A candidate in full precision, its text by itself: what else is scanned changes nothing in it."""
-        bounds = self._slices[candidate.benchmark]
-        own_vectors = self._bank.arrays.vectors[bounds]
-        program, view = candidate.program, candidate.view
-        exact = self._embedder.encode_exactly(
-            [candidate.text, *((_body(program), view.text) if program is not None else ())]
-        )
-        vectors = [*exact, None, None][:3]
-        own = own_vectors @ exact[0]
-        if program is not None:
-            own = np.maximum(own, own_vectors @ exact[2])
-        pairs = self._pairs(
-            np.asarray(own, np.float32), candidate.benchmark, bounds.start, candidate.text, program, vectors
-        )
-        same = [pair for pair in pairs if pair[0] == candidate.pair[0]]
-        group, item_text, signals, odds = same[0] if same else candidate.pair
-        return Rephrase(candidate.row, view.field, (view.begin, view.end), view.text, group, item_text, signals, odds)
+    def _verified(self, candidates: Sequence[Candidate], tally: RephraseTally) -> Iterator[Rephrase]:
+        """The candidates of one record and benchmark measured exactly and counted; of those in the same place the best
+        is given, and the others, which ask something else, are negatives."""
+        exact = [
+            replace(c, pair=self.verifier.exactly(c.looked, c.view, c.pair, c.benchmark))
+            if c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) else c
+            for c in candidates
+        ]  # fmt: skip
+        exact.sort(key=lambda c: (-c.pair.odds, c.pair.unit))
+        kept: list[RecordView] = []
+        for candidate in exact:
+            view, pair = candidate.view, candidate.pair
+            is_best = all(view.field != other.field or _apart(view, other) for other in kept)
+            if not pair.signals.changed:
+                tally.count("nearest" if is_best else "others", self._names[candidate.benchmark], pair.odds)
+            if is_best:
+                kept.append(view)
+                if pair.odds >= EMITTED or _may_be_variant(pair):
+                    items, item_text = self._bank.units[pair.unit], self._bank.views[pair.view].text
+                    span = (view.begin, view.end)
+                    yield Rephrase(
+                        candidate.row, view.field, span, view.text, items, item_text, pair.signals, pair.odds
+                    )
 
 
-def _coarse_text(view: RecordView) -> str:
-    program = program_in(view.text)
-    return program.purpose if program else view.text
-
-
-def _body(program: Program | None) -> str:
-    return (program.body.strip() if program else "") or "-"
+def _may_be_variant(pair: Pair) -> bool:
+    """Whether a pair is the same in words and not in numbers."""
+    return pair.signals.changed and variant_log_odds(pair.signals) >= VARIANT
 
 
 def _best_apart(views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float32]) -> list[int]:
@@ -316,11 +242,15 @@ def _best_apart(views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float3
     for i in passed[np.argsort(-lead[passed], kind="stable")].tolist():
         row, view = views[i]
         better = kept.setdefault((row, view.field), [])
-        half = (view.end - view.begin) / 2
-        if all(min(view.end, other.end) - max(view.begin, other.begin) <= half for other in better):
+        if all(_apart(view, other) for other in better):
             better.append(view)
             numbers.append(i)
     return sorted(numbers)
+
+
+def _apart(view: RecordView, other: RecordView) -> bool:
+    """Whether less than half of `view` stands in `other`, a part of the same text."""
+    return min(view.end, other.end) - max(view.begin, other.begin) <= (view.end - view.begin) / 2
 
 
 def _product(matrix: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], Any]:

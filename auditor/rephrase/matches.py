@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.detectors import REPHRASE
 from auditor.rephrase.calibration import CENTRES, Calibration, RephraseTally, calibrate, threshold
-from auditor.rephrase.scoring import log_odds
+from auditor.rephrase.scoring import log_odds, variant_log_odds
 from auditor.rephrase.signals import RephraseSignals
 from auditor.types import Match, Verdict
 from auditor.verdict import VARIANT
@@ -31,20 +31,18 @@ SURE: Final = 0.5
 def matches_of(
     found: Rephrase, fields: Sequence[TextField], source: str, row: int, index: BenchmarkIndex, config: ScanConfig
 ) -> Iterator[Match]:
-    """The matches of a rephrase, one for each item of its group, before any verdict."""
+    """The matches of a rephrase, one for each of its items, before any verdict."""
     field = fields[found.field]
     rest = "\n".join(f.text for f in fields)
     signals = found.signals
     kind = VARIANT if signals.changed else REPHRASED
-    odds = log_odds(signals, numbers=not signals.changed)
-    for number in index.group(found.group):
-        if index.is_decoy(int(number)):
-            continue
-        item = index.item(int(number))
+    odds = variant_log_odds(signals) if signals.changed else log_odds(signals)
+    for number in found.items:
+        item = index.item(number)
         begin = item.question.find(found.item_text[:80])
         span = (begin, min(len(item.question), begin + len(found.item_text))) if begin >= 0 else (0, len(item.question))
         yield Match(
-            source=source, row=row, field=field.name, benchmark=index.benchmark_of(int(number)).name,
+            source=source, row=row, field=field.name, benchmark=index.benchmark_of(number).name,
             split=item.split, item_id=item.item_id, detector=REPHRASE, score=_rank(odds), verdict=Verdict.REVIEW,
             answer_present=any(_stands_in(answer, rest) for answer in item.answers), train_span=found.span,
             item_span=span, train_excerpt=found.text[: config.excerpt_chars],
@@ -138,10 +136,12 @@ def judge(matches: Sequence[Match], config: ScanConfig) -> tuple[list[Match], di
 
 def _may_be_certain(match: Match, config: ScanConfig) -> bool:
     """Whether a match may be called contaminated at all: no variant, and no question that many people ask unless its
-    answer is there too."""
+    answer is there too. A program says more than the words of its purpose."""
     if match.signals["kind"] == VARIANT:
         return False
-    return match.answer_present or float(match.signals["information"]) >= math.log(5 + config.rephrase_information)
+    if match.answer_present or match.signals["is_program"]:
+        return True
+    return float(match.signals["information"]) >= math.log(5 + config.rephrase_information)
 
 
 def _reason(match: Match) -> str:

@@ -44,6 +44,8 @@ _OTHER_STOP: Final = frozenset(
     "com são".split()
 )
 """Of German, Spanish, French, Italian and Portuguese."""
+NUMBER_NATS: Final = 2.0
+"""What a number that both state says."""
 MAX_INFORMATION: Final = 60.0
 """Nats beyond which more words say nothing more on which item it is."""
 
@@ -158,6 +160,10 @@ class RephraseSignals:
     name_share: float = 0.0
     """Share of the words of the item's function name."""
     is_program: bool = False
+    covered: float = 0.0
+    """How much of the item the text says too, piece by piece, in units of the model; 0 before a close look."""
+    warranted: float = 0.0
+    """How much of the text the item says too."""
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, to four decimals."""
@@ -218,6 +224,7 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
     of_item, of_text = content_words(item), content_words(text)
     in_item, in_text = rarity.total(of_item), rarity.total(of_text)
     numbers = compare_quantities(item, text, foreign=foreign)
+    said = NUMBER_NATS * (numbers.stated - numbers.missing)
     names_item, names_text = _names(item), _names(text)
     changed = numbers_changed(question, text, numbers.missing, numbers.added)
     return RephraseSignals(
@@ -231,7 +238,7 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         length=abs(math.log((in_item + 5) / (in_text + 5))) if not foreign else 0.0,
         overlap=rarity.total(of_item & of_text) / in_text if in_text and not foreign else 0.0,
         alignment=fuzz.token_set_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
-        information=math.log(5 + min(in_item, in_item if foreign else in_text, MAX_INFORMATION)),
+        information=math.log(5 + min(in_item + said, in_item if foreign else in_text + said, MAX_INFORMATION)),
         foreign=float(foreign),
         numbers=numbers.stated,
         changed=changed,

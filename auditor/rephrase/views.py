@@ -2,7 +2,7 @@
 
 Embedded whole, the passage above a question hides the question, and a long record hides all that it holds. So an item
 is also looked at without its passage, with its options and with its answer, and a program by what it is for; a record
-by its fields, the parts that labels set off, and windows of sentences.
+by its fields, its paragraphs and windows of sentences.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ MAX_VIEW: Final = 1200
 LONG_QUESTION: Final = 60
 """Words from which on a question is looked for without what stands before its last sentence."""
 WINDOW_WORDS: Final = 70
-"""Words of a window: most questions of benchmarks have fewer, and it still shows one of ten words."""
+"""Words of a window: most questions of benchmarks have fewer."""
+SHORT_WINDOW_WORDS: Final = 25
+"""Words of a short window: in a long one, a question of ten words is drowned by what stands around it."""
 ORDINARY_WORDS: Final = 140
 """Words of a text of ordinary length, such as an instruction with its answer."""
 MIN_VIEW_WORDS: Final = 3
@@ -140,7 +142,9 @@ def _of_text(number: int, text: str) -> Iterator[RecordView]:
         return
     spans = [(0, len(text)), *_labelled(text)]
     if words > WINDOW_WORDS or len(text) > MAX_VIEW:
-        spans += _windows(text)
+        spans += _paragraphs(text)
+        spans += _windows(text, WINDOW_WORDS)
+        spans += _windows(text, SHORT_WINDOW_WORDS)
     seen: set[str] = set()
     for begin, end in dict.fromkeys(spans):
         view = _view(number, text, begin, end)
@@ -173,8 +177,18 @@ def _labelled(text: str) -> Iterator[tuple[int, int]]:
             yield found.end(), end
 
 
-def _windows(text: str) -> Iterator[tuple[int, int]]:
-    """Runs of sentences of about `WINDOW_WORDS` words, each beginning half a window after the one before."""
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Parts between blank lines that are no longer than a view."""
+    begin = 0
+    for found in [*_PARAGRAPH.finditer(text), None]:
+        end = len(text) if found is None else found.start()
+        if begin < end <= begin + MAX_VIEW:
+            yield begin, end
+        begin = end if found is None else found.end()
+
+
+def _windows(text: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Runs of sentences of about `limit` words, each beginning half a window after the one before."""
     bounds = [0]
     for found in _SENTENCE_END.finditer(text):
         if found.end() > bounds[-1]:
@@ -182,30 +196,30 @@ def _windows(text: str) -> Iterator[tuple[int, int]]:
     if bounds[-1] < len(text):
         bounds.append(len(text))
     # where hardly a word stands (rules, long addresses), by characters: no window is longer than a view
-    sizes = [max(word_count(text[a:b]), (b - a) * WINDOW_WORDS // MAX_VIEW) for a, b in pairwise(bounds)]
+    sizes = [max(word_count(text[a:b]), (b - a) * limit // MAX_VIEW) for a, b in pairwise(bounds)]
     first = 0
     while first < len(sizes):
         last, words = first, 0
-        while last < len(sizes) and (last == first or words + sizes[last] <= WINDOW_WORDS):
+        while last < len(sizes) and (last == first or words + sizes[last] <= limit):
             words += sizes[last]
             last += 1
-        yield from _cut(bounds[first], bounds[last], words)
+        yield from _cut(bounds[first], bounds[last], words, limit)
         if last >= len(sizes):
             return
         passed = 0
         step = first
-        while step < last and (step == first or passed + sizes[step] <= WINDOW_WORDS // 2):
+        while step < last and (step == first or passed + sizes[step] <= limit // 2):
             passed += sizes[step]
             step += 1
         first = step
 
 
-def _cut(begin: int, end: int, words: int) -> Iterator[tuple[int, int]]:
+def _cut(begin: int, end: int, words: int, limit: int) -> Iterator[tuple[int, int]]:
     """A window, or pieces of one that is a single endless sentence."""
-    if words <= 2 * WINDOW_WORDS:
+    if words <= 2 * limit:
         yield begin, end
         return
-    size = max(1, (end - begin) * WINDOW_WORDS // words)
+    size = max(1, (end - begin) * limit // words)
     for start in range(begin, end, max(1, size // 2)):
         yield start, min(end, start + size)
         if start + size >= end:

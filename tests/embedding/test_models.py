@@ -24,6 +24,7 @@ from embedding.conftest import TEXTS
 
 if TYPE_CHECKING:
     from conftest import Hub
+    from numpy.typing import NDArray
 
 
 def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -53,47 +54,61 @@ except AuditorError as error:
 # What a model gives
 
 
+def exactly(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
+    return np.stack([embedder.look(text).whole for text in texts])
+
+
 def test_vectors_have_unit_length_and_keep_the_order_of_the_texts(embedder: Embedder) -> None:
     texts = [*TEXTS, "eggs", "", "fox " * 300, *TEXTS]
-    for vectors in (embedder.encode(texts), embedder.encode_exactly(texts)):
+    for vectors in (embedder.encode(texts), exactly(embedder, texts)):
         assert vectors.shape == (len(texts), HIDDEN)
         assert vectors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert (cosines(embedder.encode(texts), embedder.encode_exactly(texts)) > 0.998).all()
-    np.testing.assert_array_equal(embedder.encode_exactly(texts)[:3], embedder.encode_exactly(texts)[-3:])
+    assert (cosines(embedder.encode(texts), exactly(embedder, texts)) > 0.998).all()
+    np.testing.assert_array_equal(exactly(embedder, texts)[:3], exactly(embedder, texts)[-3:])
 
 
 def test_an_exact_vector_does_not_depend_on_what_else_is_asked_for(embedder: Embedder) -> None:
-    together = embedder.encode_exactly([*TEXTS, "fox " * 300])
+    together = exactly(embedder, [*TEXTS, "fox " * 300])
     for text, vector in zip(TEXTS, together[:3], strict=True):
-        np.testing.assert_array_equal(embedder.encode_exactly([text])[0], vector)
+        np.testing.assert_array_equal(exactly(embedder, [text])[0], vector)
 
 
 def test_many_texts_and_none(embedder: Embedder) -> None:
-    assert embedder.encode([]).shape == embedder.encode_exactly([]).shape == (0, HIDDEN)
+    assert embedder.encode([]).shape == (0, HIDDEN)
     texts = [f"{TEXTS[n % 3]} {'eggs ' * (n % 17)}" for n in range(100)]
-    assert (cosines(embedder.encode(texts), embedder.encode_exactly(texts)) > 0.998).all()
+    assert (cosines(embedder.encode(texts), exactly(embedder, texts)) > 0.998).all()
 
 
 def test_texts_of_any_kind(embedder: Embedder) -> None:
     texts = ["\0", "a\0b", "\ud800", "😀 汉字", "\n\n", "x" * (MAX_CHARS + 5000)]
     assert np.isfinite(embedder.encode(texts)).all()
-    assert np.isfinite(embedder.encode_exactly(texts)).all()
+    assert np.isfinite(exactly(embedder, texts)).all()
     long = "fox " * (MAX_CHARS // 4)
-    np.testing.assert_array_equal(embedder.encode_exactly([long]), embedder.encode_exactly([long + "eggs " * 10_000]))
+    np.testing.assert_array_equal(exactly(embedder, [long]), exactly(embedder, [long + "eggs " * 10_000]))
+
+
+def test_the_pieces_of_a_text(embedder: Embedder) -> None:
+    found = embedder.look(TEXTS[0])
+    assert found.vectors.shape == (len(found.ids), HIDDEN)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+    assert embedder.piece_ids(TEXTS)[0] == found.ids.tolist()
+    assert embedder.piece_ids([]) == []
+    long = "fox " * 1000
+    assert embedder.piece_ids([long])[0] == embedder.look(long).ids.tolist(), "cut at the same place"
 
 
 def test_texts_that_share_words_are_near(embedder: Embedder) -> None:
     same, other = "the eggs in the basket, how many are left", "Which lazy dog jumps?"
-    vectors = embedder.encode_exactly([TEXTS[0], same, other])
+    vectors = exactly(embedder, [TEXTS[0], same, other])
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
 
 
 def test_threads_get_what_one_alone_gets(embedder: Embedder) -> None:
     texts = [f"{TEXTS[n % 3]} {n}" for n in range(12)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda text: embedder.encode_exactly([text])[0], texts))
-    np.testing.assert_array_equal(np.stack(found), embedder.encode_exactly(texts))
+        found = list(pool.map(lambda text: exactly(embedder, [text])[0], texts))
+    np.testing.assert_array_equal(np.stack(found), exactly(embedder, texts))
 
 
 def test_a_model_is_told_by_its_weights(tiny: Path, embedder: Embedder, tmp_path: Path) -> None:
@@ -111,7 +126,7 @@ def test_the_prompt_that_a_model_was_trained_with_goes_before_every_text(tiny: P
     (given / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"query": "fox: "}}))
     prompted = load_embedder(str(given))
     assert (plain.prompt, named.prompt, prompted.prompt) == ("", "query: ", "fox: ")
-    np.testing.assert_array_equal(prompted.encode_exactly(["eggs"]), plain.encode_exactly(["fox: eggs"]))
+    np.testing.assert_array_equal(prompted.look("eggs").whole, plain.look("fox: eggs").whole)
     instructed = shutil.copytree(tiny, tmp_path / "e5-instruct")
     assert load_embedder(str(instructed)).prompt == ""
 
@@ -182,7 +197,7 @@ def test_what_is_not_installed_is_named(missing: str, model: str, said: str) -> 
 def test_the_default_is_the_published_minilm() -> None:
     found = load_embedder()
     assert (found.name, found.dimension, found.prompt) == (DEFAULT_MODEL, 384, "")
-    vectors = found.encode_exactly(["A man is eating food.", "Someone is having a meal.", "The stock market fell."])
+    vectors = exactly(found, ["A man is eating food.", "Someone is having a meal.", "The stock market fell."])
     assert vectors[0] @ vectors[1] > 0.6
     assert vectors[0] @ vectors[2] < 0.2
     assert found.digest == load_embedder(_MINILM_HUB).digest, "its full name is the same model"

@@ -52,25 +52,40 @@ def test_every_score_has_a_bin(odds: float) -> None:
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5])
 def test_the_share_of_a_mixture_is_estimated(share: float) -> None:
     views = 40_000
-    found = calibrate(views, histogram(mixture(round(views * (1 - share)), round(views * share), 3)))
+    found = calibrate(views, histogram(mixture(round(views * (1 - share)), round(views * share), 3)), clean_rate=1.0)
     assert found.share == pytest.approx(share, rel=0.25, abs=2e-4)
 
 
 def test_parts_that_no_histogram_counts_are_clean() -> None:
     odds = histogram(mixture(2000, 200, 4))
-    assert 0 < calibrate(100_000, odds).share < 1.2 * 200 / 100_000, "rather too few than too many"
-    assert calibrate(2200, odds).share == pytest.approx(200 / 2200, rel=0.2)
-    assert calibrate(0, odds).share == pytest.approx(200 / 2200, rel=0.2), "more were counted than looked at"
+    assert 0 < calibrate(100_000, odds, clean_rate=1.0).share < 1.2 * 200 / 100_000, "rather too few than too many"
+    assert calibrate(2200, odds, clean_rate=1.0).share == pytest.approx(200 / 2200, rel=0.2)
+    assert calibrate(0, odds, clean_rate=1.0).share == pytest.approx(200 / 2200, rel=0.2), "more than looked at"
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_in_a_clean_corpus_nothing_is_probable(seed: int) -> None:
     odds = mixture(20_000, 0, seed)
-    found = calibrate(20_000, histogram(odds))
+    found = calibrate(20_000, histogram(odds), clean_rate=1.0)
     assert found.share < 5e-4
     likely = [p for p in map(found.probability, odds.tolist()) if p >= 0.5]
     lowest, _ = threshold(likely, 0.01)
     assert sum(p >= lowest for p in likely) <= 1
+
+
+@pytest.mark.parametrize("crowding", [1, 4])
+def test_more_near_misses_than_were_learnt_from_count_against_all(crowding: int) -> None:
+    rng = np.random.default_rng(11)
+    texts, share, wide = 20_000, 0.03, np.sqrt(14)
+    clean = rng.normal(-7, wide, texts * crowding)
+    seen = np.concatenate([clean, rng.normal(7, wide, round(texts * share))])
+    learnt = float((rng.normal(-7, wide, 10**6) >= -1.5).mean())
+    found = calibrate(texts, histogram(seen[seen >= -1.5]), clean_rate=learnt)
+    assert found.crowding == pytest.approx(crowding, rel=0.15)
+    assert found.share == pytest.approx(share, rel=0.1)
+    alone = Calibration(found.share)
+    assert found.probability(4.0) <= alone.probability(4.0)
+    assert found.probability(4.0) == pytest.approx(alone.probability(4.0 - np.log(found.crowding)))
 
 
 @pytest.mark.parametrize("share", [0.002, 0.02, 0.2])
@@ -78,7 +93,7 @@ def test_in_a_clean_corpus_nothing_is_probable(seed: int) -> None:
 def test_the_stated_rate_holds(share: float, rate: float) -> None:
     clean, rephrased = round(50_000 * (1 - share)), round(50_000 * share)
     odds = mixture(clean, rephrased, 7)
-    found = calibrate(50_000, histogram(odds))
+    found = calibrate(50_000, histogram(odds), clean_rate=1.0)
     probabilities = np.array([found.probability(value) for value in odds.tolist()])
     lowest, stated = threshold(probabilities.tolist(), rate)
     called = probabilities >= lowest
@@ -89,13 +104,13 @@ def test_the_stated_rate_holds(share: float, rate: float) -> None:
 
 def test_no_rephrase_at_all_has_no_probability() -> None:
     assert Calibration(0.0).probability(30.0) == 0
-    assert calibrate(0, NOTHING) == Calibration(pytest.approx(0, abs=1e-6))
+    assert calibrate(0, NOTHING, clean_rate=1.0) == Calibration(pytest.approx(0, abs=1e-6))
 
 
 def test_a_corpus_of_nothing_else_is_not_certain_beyond_doubt() -> None:
     only = NOTHING.copy()
     only[-1] = 1000
-    found = calibrate(1000, only)
+    found = calibrate(1000, only, clean_rate=1.0)
     assert found.share == 0.999
     assert 0.999 < found.probability(30.0) <= 1
 

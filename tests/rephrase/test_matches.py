@@ -29,10 +29,12 @@ RARITY = Rarity(36, {})
 
 def made(number: int, text: str, similarity: float = 0.9, gap: float = 0.4, row: int = 0) -> Match:
     """The match of a text and a problem, with a cosine as a model may give it."""
-    group = next(g for g in range(INDEX.group_count) if INDEX.item(int(INDEX.group(g)[0])).question == PROBLEMS[number])
     question = PROBLEMS[number]
-    signals = measure(question, question, text, similarity, gap, RARITY)
-    found = Rephrase(0, 0, (0, len(text)), text, group, question, signals, log_odds(signals))
+    item = next(n for n in range(len(INDEX.arrays["benchmark_of"])) if INDEX.item(n).question == question)
+    signals = replace(
+        measure(question, question, text, similarity, gap, RARITY), covered=similarity, warranted=similarity
+    )
+    found = Rephrase(0, 0, (0, len(text)), text, (item,), question, signals, log_odds(signals))
     (match,) = matches_of(
         found, [TextField("text", "", text + f" It is {1000 + number}.")], "t.jsonl", row, INDEX, CONFIG
     )

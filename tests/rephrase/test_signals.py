@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.rephrase.scoring import log_odds
+from auditor.rephrase.scoring import log_odds, rough_log_odds, variant_log_odds
 from auditor.rephrase.signals import (
     Rarity,
     RephraseSignals,
@@ -124,7 +124,7 @@ def test_what_speaks_for_a_rephrase() -> None:
     odds = log_odds(base)
     for changes in (
         {"similarity": base.similarity + 0.1}, {"gap": base.gap + 0.1}, {"alignment": min(1.0, base.alignment + 0.1)},
-        {"information": base.information + 0.5},
+        {"information": base.information + 0.5}, {"covered": 0.1}, {"warranted": 0.1},
     ):  # fmt: skip
         assert log_odds(replace(base, **changes)) > odds, changes
     for changes in (
@@ -139,9 +139,9 @@ def test_what_speaks_for_a_rephrase() -> None:
 
 def test_the_numbers_can_be_left_out() -> None:
     other = of(ITEM, SAME.replace("48", "52"))
-    assert log_odds(other) < log_odds(other, numbers=False)
+    assert rough_log_odds(other) < variant_log_odds(other)
     told = replace(other, missing=0.0, added=0.0)
-    assert log_odds(other, numbers=False) == log_odds(told, numbers=False) == pytest.approx(log_odds(told))
+    assert variant_log_odds(other) == variant_log_odds(told) == pytest.approx(rough_log_odds(told))
 
 
 def test_programs_and_other_scripts_have_odds_of_their_own() -> None:

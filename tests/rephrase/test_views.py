@@ -246,3 +246,13 @@ def test_hostile_texts_come_to_an_end(unit: str) -> None:
     text = unit * (60_000 // len(unit))
     views = checked([text])
     assert len(views) <= 2 + len(text) // len(unit)
+
+
+def test_a_paragraph_of_a_long_record_is_a_view_of_its_own() -> None:
+    asked = "How many clips did she sell in the two months together?"
+    around = "\n\n".join(
+        f"The weather report of day {n} spoke of rain over the hills and of a wind from the sea." for n in range(12)
+    )
+    text = f"{around}\n\n{asked}\n\n{around}"
+    found = [v for v in record_views([TextField("text", "", text)]) if v.text == asked]
+    assert [(text[v.begin : v.end], v.field) for v in found] == [(asked, 0)]

@@ -1,0 +1,199 @@
+"""Measure a part of a record against the items that are nearest to it: roughly for all, closely for what may matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from rapidfuzz import fuzz
+
+from auditor.rephrase.bank import SAME_QUESTION
+from auditor.rephrase.pieces import coverage
+from auditor.rephrase.scoring import log_odds, rough_log_odds
+from auditor.rephrase.signals import RephraseSignals, measure
+from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from auditor.config import ScanConfig
+    from auditor.embedding.models import Embedder, Pieces
+    from auditor.rephrase.bank import Bank
+    from auditor.rephrase.code import Program
+
+RIVALS: Final = 3
+"""Items that are measured for each view: the nearest is the right one in 93 to 99 of 100 cases, one of three in 99."""
+NEAR: Final = 24
+"""Item views that are looked through for them."""
+REMEMBERED: Final = 512
+"""Texts whose pieces are kept: many records are near the same items."""
+DOUBT: Final = 6.0
+"""Nats that are added to what a program's values say before shares are taken: one small number shared is not all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A part of a record and an item."""
+
+    unit: int
+    """Which items (see `Bank.units`)."""
+    view: int
+    """The view of the item that is nearest."""
+    signals: RephraseSignals
+    odds: float
+    """Log odds, roughly or closely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A part of a record as the model sees it."""
+
+    text: str
+    """What is compared: the part, or what its program is for."""
+    program: Program | None
+    whole: NDArray[np.float32]
+    """Vectors: of `text`, and of the program's lines and the part as it stands."""
+    body: NDArray[np.float32] | None = None
+    as_is: NDArray[np.float32] | None = None
+
+
+class Verifier:
+    """Measures pairs. Safe to call from any number of threads."""
+
+    def __init__(self, bank: Bank, embedder: Embedder, slices: Sequence[slice], config: ScanConfig) -> None:
+        self._bank = bank
+        self._slices = slices
+        self._floor = config.rephrase_floor
+        self._pieces = lru_cache(maxsize=REMEMBERED)(embedder.look)
+        self._nats = [bank.piece_nats(b) for b in range(len(slices))]
+
+    def nearest(self, looked: Looked, likeness: NDArray[np.float32], benchmark: int) -> list[Pair]:
+        """The nearest items of a benchmark that ask different things, roughly measured.
+
+        Args:
+            looked: the part of a record.
+            likeness: [views of the benchmark] of its cosines.
+            benchmark: which of the index's.
+        """
+        bank, first = self._bank, self._slices[benchmark].start
+        near = np.argpartition(-likeness, min(NEAR, len(likeness) - 1))[:NEAR]
+        near = near[np.argsort(-likeness[near], kind="stable")]
+        ordinary = float(bank.arrays.ordinary[benchmark])
+        if (float(likeness[near[0]]) - ordinary) / (1 - ordinary) < self._floor:
+            return []
+        distinct = self._distinct([first + int(place) for place in near], looked.text)
+        pairs = []
+        for k, view in enumerate(distinct[:RIVALS]):
+            cosine = float(likeness[view - first])
+            # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
+            rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
+            gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
+            signals = self._measure(view, benchmark, looked, (cosine - ordinary) / (1 - ordinary), gap)
+            pairs.append(Pair(int(bank.unit_of[view]), view, signals, rough_log_odds(signals)))
+        return pairs
+
+    def _distinct(self, near: Sequence[int], text: str) -> list[int]:
+        """Of views from the nearest on, those that ask different things; of those that the embedding takes for
+        the same, as it does "a + b" and "a * b", the one that is written most alike."""
+        bank = self._bank
+        alike: list[list[int]] = []
+        for view in near:
+            for others in alike:
+                if bank.unit_of[view] == bank.unit_of[others[0]]:
+                    break
+                if float(bank.arrays.vectors[view] @ bank.arrays.vectors[others[0]]) >= SAME_QUESTION:
+                    others.append(view)
+                    break
+            else:
+                if len(alike) > RIVALS:
+                    break
+                alike.append([view])
+        return [
+            views[0] if len(views) == 1 else max(views, key=lambda v: fuzz.ratio(text, bank.views[v].text))
+            for views in alike
+        ]
+
+    def texts(self, looked: Looked, pair: Pair) -> tuple[str, str]:
+        """What of the record and of the item is compared piece by piece."""
+        return looked.text, self.text_of(pair)
+
+    def piecewise(self, pair: Pair, benchmark: int, of_text: Pieces, of_item: Pieces) -> Pair:
+        """A pair with what is missing and what is too much in it, from the pieces of both sides."""
+        covered, warranted = coverage(of_item, of_text, self._nats[benchmark])
+        zero = float(self._bank.arrays.ordinary_covered[benchmark])
+        signals = replace(
+            pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero)
+        )
+        return replace(pair, signals=signals, odds=log_odds(signals))
+
+    def exactly(self, looked: Looked, view: RecordView, pair: Pair, benchmark: int) -> Pair:
+        """A pair in full precision, each text by itself: what else is scanned changes nothing."""
+        bounds, bank = self._slices[benchmark], self._bank
+        own = bank.arrays.vectors[bounds]
+        pieces = self._pieces(looked.text)
+        likeness = own @ pieces.whole
+        exact = replace(looked, whole=pieces.whole)
+        if looked.program is not None:
+            as_is = self._pieces(view.text).whole
+            exact = replace(exact, body=self._pieces(body_of(looked.program)).whole, as_is=as_is)
+            likeness = np.maximum(likeness, own @ as_is)
+        found = self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
+        same = [other for other in found if other.unit == pair.unit]
+        best = same[0] if same else pair
+        return self.piecewise(best, benchmark, pieces, self._pieces(self.text_of(best)))
+
+    def text_of(self, pair: Pair) -> str:
+        """What of the item is compared: its nearest view, or what its program is for."""
+        program = self._bank.programs.get(pair.unit)
+        return program.purpose if program is not None else self._bank.views[pair.view].text
+
+    def _measure(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> RephraseSignals:
+        bank = self._bank
+        unit = int(bank.unit_of[view])
+        first = int(np.searchsorted(bank.unit_of, unit))
+        rarity = bank.rarities[benchmark]
+        of_item, program = bank.programs.get(unit), looked.program
+        if of_item is None:
+            return measure(bank.views[view].text, bank.views[first].text, looked.text, similarity, gap, rarity)
+        signals = measure(of_item.purpose, of_item.purpose, looked.text, similarity, gap, rarity)
+        ordinary = float(bank.arrays.ordinary[benchmark])
+        kinds = self._kinds(first, unit)
+
+        def against(kind: int, vector: NDArray[np.float32] | None) -> float | None:
+            if vector is None or kind not in kinds:
+                return None
+            return (float(vector @ kinds[kind]) - ordinary) / (1 - ordinary)
+
+        purpose = against(PURPOSE, looked.whole) or 0.0
+        if program is None:
+            # a task in words: as any other text, against what the item's program is for
+            return replace(signals, similarity=purpose, changed=False)
+        body = against(BODY, looked.body)
+        whole = against(WHOLE, looked.as_is)
+        worth = bank.value_rarities[benchmark]
+        shared = sum(worth[v] for v in of_item.values if v in program.values)
+        total = sum(worth[v] for v in of_item.values)
+        names, own = set(of_item.name.split()), set(program.name.split())
+        return replace(
+            signals, is_program=True, changed=False, purpose=purpose, body=purpose if body is None else body,
+            whole=purpose if whole is None else whole, values=min(shared, 30.0) / 10,
+            values_share=shared / (total + DOUBT), name_share=len(names & own) / len(names) if names else 0.0,
+        )  # fmt: skip
+
+    def _kinds(self, first: int, unit: int) -> dict[int, NDArray[np.float32]]:
+        bank = self._bank
+        kinds: dict[int, NDArray[np.float32]] = {}
+        view = first
+        while view < len(bank.views) and bank.unit_of[view] == unit:
+            kinds[bank.views[view].kind] = bank.arrays.vectors[view]
+            view += 1
+        return kinds
+
+
+def body_of(program: Program) -> str:
+    """A program's lines, or a dash where it has none."""
+    return program.body.strip() or "-"

@@ -1,0 +1,52 @@
+"""Programs written again, in other names and other languages, are found by what they are for and their examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from made import write_lines
+
+from auditor.config import ScanConfig
+from auditor.demo import humaneval_path
+from auditor.scanning import scan
+from auditor.suites import load_benchmark
+from rephrase.programs import OTHERS, REWRITTEN
+
+if TYPE_CHECKING:
+    from auditor.results import ScanResult
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
+    rows = [{"text": code} for code in (*REWRITTEN.values(), *OTHERS)]
+    rows.append({"text": f"Here is how I would do it:\n\n```python\n{REWRITTEN[67]}```\n\nIt ignores all other words."})
+    train = write_lines(tmp_path_factory.mktemp("train") / "train.jsonl", rows)
+    benchmark = load_benchmark(f"humaneval={humaneval_path()}")
+    return scan(train, benchmark, config=ScanConfig(detectors=("rephrase",)), workers=1)
+
+
+def test_each_is_named_as_its_own_item(result: ScanResult) -> None:
+    found = {(m.row, m.item_id) for m in result.matches}
+    right = {(row, f"HumanEval/{number}") for row, number in enumerate(REWRITTEN)}
+    assert len(right & found) >= len(right) - 1
+    called = {(m.row, m.item_id) for m in result.matches if m.verdict.value == "contaminated"}
+    assert called <= right | {(len(REWRITTEN) + len(OTHERS), "HumanEval/67")}
+    assert len(called) >= len(right) - 2
+
+
+def test_other_programs_are_not_called(result: ScanResult) -> None:
+    others = range(len(REWRITTEN), len(REWRITTEN) + len(OTHERS))
+    assert not [m for m in result.matches if m.row in others and m.verdict.value == "contaminated"]
+
+
+def test_one_inside_a_fence_is_found(result: ScanResult) -> None:
+    (found,) = [m for m in result.matches if m.row == len(REWRITTEN) + len(OTHERS)]
+    assert found.item_id == "HumanEval/67"
+    assert found.signals["is_program"]
+
+
+def test_the_reason_says_what_is_the_same(result: ScanResult) -> None:
+    reasons = {m.item_id: m.reason for m in result.matches if m.verdict.value == "contaminated"}
+    assert all(reason.startswith("does the same as the item's program (probability") for reason in reasons.values())
+    assert "values of its examples are there" in reasons["HumanEval/67"]
