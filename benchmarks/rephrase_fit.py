@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names_added", "negation", "length",
                 "overlap", "alignment", "information", "covered", "warranted")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
-                   "alignment", "information", "covered", "warranted")  # fmt: skip
+                   "alignment", "covered", "warranted")  # fmt: skip
 FOREIGN_SIGNALS = ("similarity", "gap", "missing", "added", "information", "covered", "warranted")
 FLOOR = -5.0
 """Rough log odds below which no pair is kept."""

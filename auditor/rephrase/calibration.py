@@ -6,8 +6,8 @@ without rephrases gets a share near 0, and then even odds of a thousand to one a
 
 The odds were learnt with other texts, other benchmarks and perhaps another model: a corpus of school problems has more
 near misses of a benchmark of school problems than a general one has. How many more is estimated too, together with the
-share, from how many pairs have poor odds, and counts against all others. The rate that follows is then checked on
-negatives that every run has: the items next to the nearest, which ask something else. The larger of the two is stated.
+share, from how many pairs have poor odds, and counts against all others. And where a text may rephrase either of two
+items, they share its probability: the wrong one would be a false call, too.
 """
 
 from __future__ import annotations
@@ -111,12 +111,14 @@ class Calibration:
     crowding: float = 1.0
     """How many times as many near misses there are as in the rows that the odds were fitted to; at least 1."""
 
-    def probability(self, log_odds: float) -> float:
-        """Of a pair being a rephrase, given its log odds."""
+    def probability(self, log_odds: float, rival_odds: float = -50.0) -> float:
+        """Of a pair being a rephrase, given its log odds and the log of the summed odds of the other items that the
+        same text may rephrase instead."""
         if self.share <= 0:
             return 0.0
-        odds = np.exp(min(log_odds, 50.0)) * self.share / (1 - self.share) / self.crowding
-        return float(odds / (1 + odds))
+        to_one = self.share / (1 - self.share) / self.crowding
+        odds, rivals = (float(np.exp(min(value, 50.0))) * to_one for value in (log_odds, rival_odds))
+        return odds / (1 + odds + rivals)
 
 
 def calibrate(texts: int, nearest: NDArray[np.int64], clean_rate: float = CLEAN_RATE) -> Calibration:

@@ -44,6 +44,8 @@ HALF_PRECISION: Final = 0.3
 """Log odds that half precision may be wrong by."""
 AT_ONCE: Final = 256
 """Candidates that are looked at together: the pieces of their texts take some 50 MB."""
+NO_RIVAL: Final = -30.0
+"""Log odds where there is no other item."""
 VARIANT: Final = 3.5
 """Log odds, numbers left out, from which on a pair with other numbers is kept."""
 EMITTED: Final = -1.0
@@ -67,6 +69,8 @@ class Rephrase:
     """The view of the item that is nearest."""
     signals: RephraseSignals
     log_odds: float
+    rival_odds: float
+    """Log of the summed odds of the other items that the same part may rephrase instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +220,22 @@ class Rephraser:
         kept: list[RecordView] = []
         for candidate in exact:
             view, pair = candidate.view, candidate.pair
-            is_best = all(view.field != other.field or _apart(view, other) for other in kept)
+            is_best = all(_apart(view, other) for other in kept)
             if not pair.signals.changed:
                 tally.count("nearest" if is_best else "others", self._names[candidate.benchmark], pair.odds)
-            if is_best:
-                kept.append(view)
-                if pair.odds >= EMITTED or _may_be_variant(pair):
-                    items, item_text = self._bank.units[pair.unit], self._bank.views[pair.view].text
-                    span = (view.begin, view.end)
-                    yield Rephrase(
-                        candidate.row, view.field, span, view.text, items, item_text, pair.signals, pair.odds
-                    )
+            if not is_best:
+                continue
+            kept.append(view)
+            if pair.odds >= EMITTED or _may_be_variant(pair):
+                rivals = [
+                    other.pair.odds for other in exact
+                    if other is not candidate and not _apart(other.view, view) and not other.pair.signals.changed
+                ]  # fmt: skip
+                yield Rephrase(
+                    candidate.row, view.field, (view.begin, view.end), view.text, self._bank.units[pair.unit],
+                    self._bank.views[pair.view].text, pair.signals, pair.odds,
+                    float(np.logaddexp.reduce(rivals)) if rivals else NO_RIVAL,
+                )  # fmt: skip
 
 
 def _may_be_variant(pair: Pair) -> bool:
@@ -249,8 +258,9 @@ def _best_apart(views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float3
 
 
 def _apart(view: RecordView, other: RecordView) -> bool:
-    """Whether less than half of `view` stands in `other`, a part of the same text."""
-    return min(view.end, other.end) - max(view.begin, other.begin) <= (view.end - view.begin) / 2
+    """Whether less than half of `view` stands in `other`."""
+    shared = min(view.end, other.end) - max(view.begin, other.begin)
+    return view.field != other.field or shared <= (view.end - view.begin) / 2
 
 
 def _product(matrix: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], Any]:

@@ -47,7 +47,9 @@ def matches_of(
             answer_present=any(_stands_in(answer, rest) for answer in item.answers), train_span=found.span,
             item_span=span, train_excerpt=found.text[: config.excerpt_chars],
             item_excerpt=item.question[span[0] : span[1]][: config.excerpt_chars], reason="", role=field.role,
-            signals={"kind": kind, "log_odds": round(odds, 4), **signals.to_json()},
+            signals={
+                "kind": kind, "log_odds": round(odds, 4), "rival_odds": round(found.rival_odds, 4), **signals.to_json(),
+            },
         )  # fmt: skip
 
 
@@ -83,26 +85,26 @@ def settle(matches: Iterable[Match], tally: RephraseTally, config: ScanConfig) -
         # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
         is_variant = match.signals["kind"] == VARIANT
         probability = Calibration(0.5).probability(odds - VARIANT_ODDS) if is_variant else (
-            calibration.probability(odds)
+            calibration.probability(odds, float(match.signals["rival_odds"]))
         )  # fmt: skip
         found.append(replace(match, score=round(probability, 4)))
     judged, facts = judge(found, config)
-    wrong = _natural_negatives(tally, calibrations, facts["threshold"])
-    if facts["contaminated"]:
-        rate = max(facts["estimated_false_discovery_rate"], wrong / (wrong + facts["contaminated"]))
-        facts["estimated_false_discovery_rate"] = round(rate, 4)
     return [*others, *judged], {
         **facts,
         "texts": tally.texts,
         "views": tally.views,
         "encoded": tally.encoded,
-        "natural_negatives": {"pairs": sum(int(h.sum()) for h in tally.others.values()), "above_threshold": wrong},
+        "natural_negatives": {
+            "pairs": sum(int(h.sum()) for h in tally.others.values()),
+            "above_threshold": _above(tally, calibrations, facts["threshold"]),
+        },
         "share": {name: round(c.share, 8) for name, c in calibrations.items()},
+        "crowding": {name: round(c.crowding, 2) for name, c in calibrations.items()},
     }
 
 
-def _natural_negatives(tally: RephraseTally, calibrations: Mapping[str, Calibration], lowest: float) -> int:
-    """How many items next to the nearest, which cannot be the right one too, reach the threshold."""
+def _above(tally: RephraseTally, calibrations: Mapping[str, Calibration], lowest: float) -> int:
+    """How many items next to the best in its place reach the threshold: they cannot be right too."""
     return sum(
         int(count)
         for name, histogram in tally.others.items()

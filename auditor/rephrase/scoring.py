@@ -47,9 +47,8 @@ TEXT: Final = Weights(
      "warranted": 9.02}, -12.59,
 )  # fmt: skip
 PROGRAM: Final = Weights(
-    {"similarity": 4.23, "purpose": 1.82, "body": 0.14, "whole": 5.47, "values": 1.14, "values_share": 5.40,
-     "overlap": -6.75, "name_share": -0.44, "alignment": 8.21, "information": 3.79, "covered": 3.56,
-     "warranted": -1.02}, -11.87,
+    {"similarity": 4.27, "purpose": 4.58, "body": -1.76, "whole": 6.84, "values": 1.40, "values_share": 5.57,
+     "overlap": -9.08, "name_share": -0.31, "alignment": 11.27, "covered": 6.35, "warranted": -3.87}, -1.52,
 )  # fmt: skip
 FOREIGN: Final = ROUGH_FOREIGN
 

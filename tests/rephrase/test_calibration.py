@@ -88,6 +88,15 @@ def test_more_near_misses_than_were_learnt_from_count_against_all(crowding: int)
     assert found.probability(4.0) == pytest.approx(alone.probability(4.0 - np.log(found.crowding)))
 
 
+@given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.001, 0.9))
+def test_items_that_a_text_may_rephrase_share_its_probability(one: float, other: float, share: float) -> None:
+    found = Calibration(share, 2.0)
+    alone, beside = found.probability(one), found.probability(one, other)
+    assert beside <= alone == pytest.approx(found.probability(one, -50.0))
+    assert beside + found.probability(other, one) <= 1 + 1e-9
+    assert found.probability(one, one) <= 0.5
+
+
 @pytest.mark.parametrize("share", [0.002, 0.02, 0.2])
 @pytest.mark.parametrize("rate", [0.01, 0.05])
 def test_the_stated_rate_holds(share: float, rate: float) -> None:

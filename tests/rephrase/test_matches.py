@@ -34,7 +34,7 @@ def made(number: int, text: str, similarity: float = 0.9, gap: float = 0.4, row:
     signals = replace(
         measure(question, question, text, similarity, gap, RARITY), covered=similarity, warranted=similarity
     )
-    found = Rephrase(0, 0, (0, len(text)), text, (item,), question, signals, log_odds(signals))
+    found = Rephrase(0, 0, (0, len(text)), text, (item,), question, signals, log_odds(signals), -30.0)
     (match,) = matches_of(
         found, [TextField("text", "", text + f" It is {1000 + number}.")], "t.jsonl", row, INDEX, CONFIG
     )
