@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditor.kernels.arrays import frozen
+from auditor.kernels.arrays import distinct, frozen
 from auditor.kernels.build import open_addressing
 from auditor.kernels.minhash import MAX_HASH, band_keys_of, pair_keys, permutations, signature_of, signatures_of
-from auditor.kernels.sketch_pairs import ENTRY_BITS, count_pairs, fill_buckets, fill_pairs
-from auditor.kernels.sketches import BLOCK, LEVELS, PAIR_LEVELS, SketchTable
+from auditor.kernels.sketch_pairs import ENTRY_BITS, fill_buckets, fill_item_bits, make_pairs
+from auditor.kernels.sketch_table import BLOCK, BLOOM_WORDS, LEVELS, PAIR_LEVELS, SketchTable
 
 if TYPE_CHECKING:
     from datasketch import MinHash
@@ -45,8 +45,10 @@ def sketch_table(index: BenchmarkIndex, weights: Weights, config: ScanConfig) ->
     return SketchTable(
         word_bits=frozen(word_bits), word_bits_shift=word_bits_shift, word_keys=frozen(word_keys),
         word_slots=frozen(word_slots), word_shift=word_shift, words=frozen(words), nats=frozen(nats),
-        shingle_start=frozen(starts), shingles=frozen(shingles), least=frozen(least), searched=frozen(searched),
-        **_pairs(words, nats, starts, shingles, least, levels), a=frozen(a), b=frozen(b), rows=config.sketch_rows,
+        shingle_start=frozen(starts), shingles=frozen(shingles), spare=frozen((sizes - least).astype(np.int32)),
+        searched=frozen(searched),
+        **_pairs(words, nats, starts, shingles, least, levels, config.sketch_share),
+        a=frozen(a), b=frozen(b), rows=config.sketch_rows,
         **_bands(words, starts, shingles, levels, a, b, config.sketch_rows),
         share=config.sketch_share, shared=config.sketch_shared,
     )  # fmt: skip
@@ -77,7 +79,7 @@ def as_datasketch(table: SketchTable, item: int, config: ScanConfig) -> MinHash:
 
 def _pairs(
     words: NDArray[np.uint64], nats: NDArray[np.float32], starts: NDArray[np.int64], shingles: NDArray[np.int32],
-    least: NDArray[np.int32], levels: NDArray[np.int8],
+    least: NDArray[np.int32], levels: NDArray[np.int8], share: float,
 ) -> dict[str, Any]:  # fmt: skip
     """The table of pairs, for the items of the levels up to PAIR_LEVELS."""
     words, starts, shingles = frozen(words), frozen(starts), frozen(shingles)
@@ -87,17 +89,21 @@ def _pairs(
     rank[np.argsort(-nats, kind="stable")] = np.arange(len(words))
     owner = np.repeat(np.arange(len(levels)), np.diff(starts))
     order = np.argsort(owner * len(words) + rank[shingles], kind="stable")
-    count = count_pairs(starts, least, levels, PAIR_LEVELS)
-    keys, owners = np.empty(count, np.uint64), np.empty(count, np.int32)
     pair_levels = np.zeros(len(words), np.uint8)
-    fill_pairs(shingles, starts, least, levels, PAIR_LEVELS, words, frozen(order), keys, owners, pair_levels)
-    bucket_log2 = max(4, count.bit_length())
+    given = shingles, starts, least, share, levels, PAIR_LEVELS, words, frozen(nats), frozen(order)
+    count = make_pairs(*given, np.empty(0, np.uint64), np.empty(0, np.int32), pair_levels)
+    keys, owners = np.empty(count, np.uint64), np.empty(count, np.int32)
+    make_pairs(*given, keys, owners, pair_levels)
+    item_bits = np.zeros((len(levels), BLOOM_WORDS), np.uint64)
+    fill_item_bits(shingles, starts, words, item_bits)
+    bucket_log2 = max(4, count.bit_length() - 1)
     filter_log2 = max(10, (ENTRY_BITS * max(1, count) - 1).bit_length())
     bucket_starts = np.zeros((1 << bucket_log2) + 2, np.uint32)
     entries = np.empty(count, np.uint64)
     bits = np.zeros((1 << filter_log2) // 64, np.uint64)
     fill_buckets(frozen(keys), frozen(owners), 64 - bucket_log2, bucket_starts, entries, bits, 64 - filter_log2)
     return {
+        "item_bits": frozen(item_bits),
         "pair_levels": frozen(pair_levels), "pair_bits": frozen(bits), "pair_bits_shift": 64 - filter_log2,
         "pair_start": frozen(bucket_starts), "pair_shift": 64 - bucket_log2, "pair_entry": frozen(entries),
     }  # fmt: skip
@@ -149,7 +155,7 @@ def _shingles(
     pair_keys(tokens, joined, pairs)
     used = np.zeros(len(word_keys), np.bool_)
     used[token_word[rare]] = True
-    keys = np.unique(np.concatenate([word_keys[used], pairs]))
+    keys = distinct(np.concatenate([word_keys[used], pairs]))
     number_of_word = np.searchsorted(keys, word_keys)
     number_of_pair = np.searchsorted(keys, pairs)
     nats = np.zeros(len(keys), np.float32)
@@ -158,7 +164,7 @@ def _shingles(
     nats[number_of_word[used]] = weights.word[used]
     numbers = np.concatenate([number_of_word[token_word[rare]], number_of_pair])
     # one number for each (group, shingle): to sort pairs takes many times as long
-    distinct = np.unique(np.concatenate([owner[rare], owner[joined]]) * max(1, len(keys)) + numbers)
-    groups, numbers = np.divmod(distinct, max(1, len(keys)))
+    each = distinct(np.concatenate([owner[rare], owner[joined]]) * max(1, len(keys)) + numbers)
+    groups, numbers = np.divmod(each, max(1, len(keys)))
     starts = np.searchsorted(groups, np.arange(index.group_count + 1)).astype(np.int64)
     return keys, nats, starts, numbers.astype(np.int32)

@@ -13,160 +13,34 @@ A text is cut into blocks of `BLOCK` tokens, at which windows begin.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import numpy as np
 
-from auditor.kernels.arrays import frozen
 from auditor.kernels.jit import inlined, kernel
-from auditor.kernels.minhash import MAX_HASH, add_shingle, band_key, pair_key, permutations
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-BLOCK = 8
-"""Tokens of a block: windows begin at blocks, so an item is missed by four tokens on average."""
-LEVELS = 6
-"""Window sizes: BLOCK * 2, * 4, … BLOCK * 2**LEVELS tokens."""
-PAIR_LEVELS = 3
-"""Levels of windows whose items are looked up by pairs: 13 shingles a window of 32 tokens, so 13 pairs with each more."""
-CHUNK = 512
-"""Blocks whose windows are looked at together: what is known of their tokens stays in the cache."""
-REACH = 1 << LEVELS
-"""Blocks of the largest window."""
-ESTIMATE_SLACK = 0.8
-"""Share of what is asked for that a sketch's estimate must reach: it is off by a tenth or two, and what it lets
-through is counted."""
-MINHASH_BIT = 2
-"""The bit of this detector in a pass's mode and in what it finds."""
+from auditor.kernels.minhash import MAX_HASH, add_shingle, band_key, pair_key
+from auditor.kernels.sketch_table import (
+    BLOCK,
+    BLOOM_WORDS,
+    CHUNK,
+    ESTIMATE_SLACK,
+    LEVELS,
+    MINHASH_BIT,
+    PAIR_LEVELS,
+    REACH,
+    shared_pair,
+)  # fmt: skip
 
 _EMPTY = np.int32(-1)
 _MAX = np.uint32(MAX_HASH)
 _LOW = np.uint64(MAX_HASH)
 _ONE = np.uint64(1)
 _SIX = np.uint64(6)
+_TWO, _FOUR = np.uint64(2), np.uint64(4)
 _U32 = np.uint64(32)
+_U56 = np.uint64(56)
 _U63 = np.uint64(63)
-_PAIR_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_LEVEL_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
-
-
-class SketchTable(NamedTuple):
-    """The items' shingles, and what they are looked up by."""
-
-    word_bits: NDArray[np.uint64]
-    """Filter of the shingles' keys, at their highest bits."""
-    word_bits_shift: int
-    word_keys: NDArray[np.uint64]
-    word_slots: NDArray[np.int32]
-    word_shift: int
-    words: NDArray[np.uint64]
-    """Key of each shingle, ascending."""
-    nats: NDArray[np.float32]
-    """Weight of each shingle."""
-    pair_levels: NDArray[np.uint8]
-    """Levels at which each shingle is in a pair, as bits."""
-    shingle_start: NDArray[np.int64]
-    """Where the shingles of each item begin in `shingles`; one more entry than there are items."""
-    shingles: NDArray[np.int32]
-    """Numbers of the shingles of each item, ascending."""
-    least: NDArray[np.int32]
-    """Shingles of each item that a window must hold."""
-    searched: NDArray[np.bool_]
-    """Whether there are items of each level that can be found, shape (LEVELS + 1,)."""
-    pair_bits: NDArray[np.uint64]
-    """Filter of the pairs."""
-    pair_bits_shift: int
-    pair_start: NDArray[np.uint32]
-    """Where the pairs of each bucket, the highest bits of their keys, begin in `pair_entry`."""
-    pair_shift: int
-    pair_entry: NDArray[np.uint64]
-    """The low half of a pair's key, above the item it is of."""
-    a: NDArray[np.uint32]
-    """Multipliers of the permutations, shape (permutations,)."""
-    b: NDArray[np.uint32]
-    rows: int
-    """Hash values of a band."""
-    band_bits: NDArray[np.uint64]
-    band_bits_shift: int
-    band_keys: NDArray[np.uint64]
-    band_slots: NDArray[np.int32]
-    band_shift: int
-    band_start: NDArray[np.int64]
-    """Where the items of each band key begin in `band_item`."""
-    band_item: NDArray[np.int32]
-    share: float
-    """Share of an item's shingles that a window must hold."""
-    shared: float
-    """Shingles that it must hold at the least."""
-
-
-class SketchState(NamedTuple):
-    """What a worker keeps while it looks for items by their shingles."""
-
-    positions: NDArray[np.int32]
-    """Token, counted from the first of the chunk, of each shingle of the chunk's text; shape (shingles of a chunk,)."""
-    shingles: NDArray[np.int32]
-    """Number of each of those."""
-    pairs: NDArray[np.bool_]
-    """Whether it is a pair of tokens."""
-    block_at: NDArray[np.int64]
-    """Where the shingles of each block begin; one more entry than there are blocks."""
-    kept_positions: NDArray[np.int32]
-    """Of the shingles that are in a pair of a level."""
-    kept_keys: NDArray[np.uint64]
-    serial: NDArray[np.int64]
-    """Shape (1,): the last number that a bucket or window was given; they only grow."""
-    stamp: NDArray[np.int64]
-    """Bucket in which each shingle was last seen."""
-    mark: NDArray[np.int64]
-    """Window in which each shingle was last seen."""
-    tested: NDArray[np.int64]
-    """Bucket or window in which each item was last looked at."""
-    seen: NDArray[np.int64]
-    """Record in which each item was last proposed."""
-    pending: NDArray[np.int32]
-    """Items to look at."""
-    signatures: NDArray[np.uint32]
-    """Shape (CHUNK + REACH, permutations)."""
-    window: NDArray[np.uint32]
-    """Signature of a window, and of an item; shape (2, permutations)."""
-
-
-def new_sketch_state(table: SketchTable) -> SketchState:
-    """A worker's state."""
-    items, shingles, room = len(table.least), len(table.words), 2 * (CHUNK + REACH) * BLOCK
-    return SketchState(
-        positions=np.empty(room, np.int32),
-        shingles=np.empty(room, np.int32),
-        pairs=np.empty(room, np.bool_),
-        block_at=np.empty(CHUNK + REACH + 1, np.int64),
-        kept_positions=np.empty(room, np.int32),
-        kept_keys=np.empty(room, np.uint64),
-        serial=np.full(1, LEVELS, np.int64),
-        stamp=np.zeros(shingles, np.int64),
-        mark=np.zeros(shingles, np.int64),
-        tested=np.zeros(items, np.int64),
-        seen=np.zeros(items, np.int64),
-        pending=np.empty(items, np.int32),
-        signatures=np.empty((CHUNK + REACH, len(table.a)), np.uint32),
-        window=np.empty((2, len(table.a)), np.uint32),
-    )
-
-
-def no_sketches() -> SketchTable:
-    """A table in which nothing is found, for passes that do not look for sketches."""
-    nothing, one = frozen(np.zeros(1, np.uint64)), frozen(np.full(1, _EMPTY, np.int32))
-    a, b = permutations(3, 1)
-    return SketchTable(
-        word_bits=nothing, word_bits_shift=58, word_keys=nothing, word_slots=one, word_shift=63, words=nothing[:0],
-        nats=frozen(np.zeros(0, np.float32)), pair_levels=frozen(np.zeros(0, np.uint8)),
-        shingle_start=frozen(np.zeros(1, np.int64)), shingles=one[:0], least=one[:0],
-        searched=frozen(np.zeros(LEVELS + 1, np.bool_)), pair_bits=nothing, pair_bits_shift=58,
-        pair_start=frozen(np.zeros(2, np.uint32)), pair_shift=63, pair_entry=nothing[:0], a=frozen(a), b=frozen(b),
-        rows=3, band_bits=nothing, band_bits_shift=58, band_keys=nothing, band_slots=one, band_shift=63,
-        band_start=frozen(np.zeros(1, np.int64)), band_item=one[:0], share=1.0, shared=1.0,
-    )  # fmt: skip
+_BLOOM_WORDS = np.uint64(BLOOM_WORDS)
+_ODD, _TWOS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+_FOURS, _BYTES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 
 
 @inlined
@@ -184,12 +58,6 @@ def slot_of(key, keys, slots, shift):
 def passes(key, bits, shift):
     position = key >> np.uint64(shift)
     return bits[position >> _SIX] & (_ONE << (position & _U63)) != np.uint64(0)
-
-
-@inlined
-def shared_pair(first, second, level):
-    """Key of two shingles' keys, whichever comes first, at a level."""
-    return (first + second + np.uint64(level) * _LEVEL_MULTIPLIER) * _PAIR_MULTIPLIER
 
 
 @inlined
@@ -263,15 +131,10 @@ def look_up_pairs(level, count, own, blocks, tokens, table, state, record, items
     neighbours, and only those that may have enough there to each window.
     """
     positions, shingles, stamp = state.positions, state.shingles, state.stamp
-    kept_positions, kept_keys = state.kept_positions, state.kept_keys
+    kept_positions, kept_keys, pair_keys, bloom = state.kept_positions, state.kept_keys, state.pair_keys, state.bloom
     bits, bits_shift = table.pair_bits, table.pair_bits_shift
     width = BLOCK << level
-    kept = 0
-    for o in range(count):
-        if table.pair_levels[shingles[o]] & (1 << level):
-            kept_positions[kept] = positions[o]
-            kept_keys[kept] = table.words[shingles[o]]
-            kept += 1
+    kept = keep_paired(level, count, table, state)
     if kept < 2:
         return used
     base = state.serial[0] + 3
@@ -284,15 +147,20 @@ def look_up_pairs(level, count, own, blocks, tokens, table, state, record, items
         while stamped < count and positions[stamped] < stop + width:
             stamp[shingles[stamped]] = base + positions[stamped] // width
             stamped += 1
-        pending = 0
+        found = 0
         while x < kept and kept_positions[x] < stop:
             y = x - 1
             while y >= 0 and kept_positions[y] > kept_positions[x] - width:
                 key = shared_pair(kept_keys[x], kept_keys[y], level)
-                if passes(key, bits, bits_shift):
-                    pending = collect(key, base + bucket, table, state, pending)
+                pair_keys[found] = key
+                found += np.int64(passes(key, bits, bits_shift))
                 y -= 1
             x += 1
+        if not found:
+            continue
+        for word in range(BLOOM_WORDS):
+            state.around[word] = bloom[bucket, word] | bloom[bucket + 1, word] | bloom[bucket + 2, word]
+        pending = collect(found, base + bucket, table, state)
         if pending:
             pending = enough_nearby(base + bucket - 1, pending, table, state, record)
         if pending:
@@ -303,17 +171,77 @@ def look_up_pairs(level, count, own, blocks, tokens, table, state, record, items
 
 
 @kernel
-def collect(key, bucket, table, state, pending):
-    """Add the items of a pair to those that are pending; returns how many there are."""
-    place = key >> np.uint64(table.pair_shift)
-    for q in range(table.pair_start[place], table.pair_start[place + _ONE]):
-        entry = table.pair_entry[q]
-        if entry >> _U32 == key & _LOW:
-            item = np.int64(entry & _LOW)
-            if state.tested[item] != bucket:
-                state.tested[item] = bucket
-                state.pending[pending] = item
-                pending += 1
+def keep_paired(level, count, table, state):
+    """Keep the shingles that are in a pair of the level, and fill `state.bloom`; returns how many there are."""
+    positions, shingles, bloom = state.positions, state.shingles, state.bloom
+    width = BLOCK << level
+    kept = 0
+    bloom[: (CHUNK + REACH) * BLOCK // width + 3] = np.uint64(0)
+    for o in range(count):
+        key = table.words[shingles[o]]
+        # bucket 0 stands at 1, so that each has one before it
+        bloom[positions[o] // width + 1, (key >> _SIX) % _BLOOM_WORDS] |= _ONE << (key & _U63)
+        if table.pair_levels[shingles[o]] & (1 << level):
+            state.kept_positions[kept] = positions[o]
+            state.kept_keys[kept] = key
+            kept += 1
+    return kept
+
+
+@inlined
+def ones(bits):
+    """Number of bits that are set, as LLVM knows it for an instruction of the processor."""
+    bits -= (bits >> _ONE) & _ODD
+    bits = (bits & _TWOS) + ((bits >> _TWO) & _TWOS)
+    bits = (bits + (bits >> _FOUR)) & _FOURS
+    return np.int64((bits * _BYTES) >> _U56)
+
+
+@kernel
+def collect(found, bucket, table, state):
+    """Gather the items of the pairs that were found, but for those that have too little in `state.around`; returns how
+    many there are.
+
+    What a million items take is far from the processor: a loop that only reads one kind of it, and branches as little
+    as can be, waits for many reads at once.
+    """
+    lowest, highest, met = state.lowest, state.highest, state.met
+    for f in range(found):
+        place = state.pair_keys[f] >> np.uint64(table.pair_shift)
+        lowest[f] = table.pair_start[place]
+        highest[f] = table.pair_start[place + _ONE]
+    pending = 0
+    count = 0
+    for f in range(found):
+        low = state.pair_keys[f] & _LOW
+        if count + highest[f] - lowest[f] > len(met):
+            pending = with_enough_bits(count, pending, bucket, table, state)
+            count = 0
+        for q in range(lowest[f], highest[f]):
+            entry = table.pair_entry[q]
+            met[count] = entry & _LOW
+            count += np.int64(entry >> _U32 == low)
+    return with_enough_bits(count, pending, bucket, table, state)
+
+
+@kernel
+def with_enough_bits(count, pending, bucket, table, state):
+    """Add those of the items `state.met` to the pending ones that have enough of their bits in `state.around`."""
+    around, item_bits = state.around, table.item_bits
+    a0, a1, a2, a3 = ~around[0], ~around[1], ~around[2], ~around[3]
+    kept = 0
+    for m in range(count):
+        item = state.met[m]
+        lost = ones(item_bits[item, 0] & a0) + ones(item_bits[item, 1] & a1)
+        lost += ones(item_bits[item, 2] & a2) + ones(item_bits[item, 3] & a3)
+        state.met[kept] = item
+        kept += np.int64(lost <= table.spare[item])
+    for m in range(kept):
+        item = state.met[m]
+        if state.tested[item] != bucket:
+            state.tested[item] = bucket
+            state.pending[pending] = item
+            pending += 1
     return pending
 
 
@@ -326,7 +254,7 @@ def enough_nearby(oldest, pending, table, state, record):
         if state.seen[item] == record:
             continue
         start, stop = table.shingle_start[item], table.shingle_start[item + 1]
-        spare = stop - start - table.least[item]
+        spare = table.spare[item]
         for s in range(start, stop):
             if state.stamp[table.shingles[s]] < oldest:
                 spare -= 1
@@ -366,7 +294,7 @@ def judge(level, i, blocks, tokens, pending, table, state, record, items, used):
             if mark[shingle] == serial:
                 count += 1
                 weight += table.nats[shingle]
-        if count < table.least[item] or weight < table.share * total:
+        if count < stop - start - table.spare[item] or weight < table.share * total:
             continue
         if not is_signed:
             sign(state.shingles, lowest, highest, table, state.window[0])
