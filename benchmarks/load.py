@@ -3,6 +3,8 @@
     python -m benchmarks.load sizes --gigabytes 1 5 20   # half an hour of one core; 6 GB of disk
     python -m benchmarks.load files --count 100000       # 400 MB of disk
     python -m benchmarks.load items --count 1000000      # 2 GB of disk, 8 GB of memory
+    python -m benchmarks.load matches                    # five minutes; 2 GB of disk
+    python -m benchmarks.load interrupts                 # two minutes; 5 GB of disk
     python -m benchmarks.load kills                      # a minute
     python -m benchmarks.load page                       # benchmarks/load.md from results/load-*.json
 
@@ -184,6 +186,45 @@ def measure_items(args: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def measure_matches(args: argparse.Namespace) -> dict[str, Any]:
+    """Peak memory over more and more matches: a corpus in which every record holds an item."""
+    place = work(args)
+    _, path = args.benchmark.split("=", 1)
+    file = Path(path) / "test.jsonl" if Path(path).is_dir() else Path(path)
+    questions = [json.loads(line)["question"] for line in file.read_text(encoding="utf-8").splitlines()]
+    train, rows = place / "matches.jsonl", []
+    for count in (args.count // 8, args.count):
+        with train.open("w", encoding="utf-8") as out:
+            for number in range(count):
+                text = f"Exercise {number}. {questions[number % len(questions)]} Write down each step."
+                out.write(json.dumps({"text": text}) + "\n")
+        cost = scan(train, [f"gsm8k={file}"], place / "out-matches", more=["--workers", "1"])
+        with (place / "out-matches" / "matches.jsonl").open("rb") as found:
+            rows.append({"records": count, "matches": sum(1 for _ in found), **asdict(cost)})
+        print(rows[-1])
+    shutil.rmtree(place / "out-matches")
+    train.unlink()
+    return {"rows": rows}
+
+
+def measure_interrupts(args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds from Ctrl-C to the end, in one file of a gigabyte."""
+    place = work(args)
+    planted, clean = parts(Path(args.corpus) if args.corpus else corpus(seed=1, megabytes=1000, shards=1), place)
+    train = place / "train-interrupts"
+    shutil.rmtree(train, ignore_errors=True)
+    train.mkdir()
+    join([planted, clean, clean, clean], train / "one.jsonl")
+    rows = []
+    for detectors in (["ngram"], ["ngram", "minhash"]):
+        args.detectors = detectors
+        seconds = [s for after in (2.5, 4.0, 6.0) for s in interrupts(train, place / "out-interrupted", args, after)]
+        rows.append({"detectors": detectors, "seconds": seconds})
+        print(rows[-1])
+    shutil.rmtree(train)
+    return {"rows": rows}
+
+
 def measure_kills(args: argparse.Namespace) -> dict[str, Any]:
     """A hundred kills for each of some seeds (see `benchmarks.kills`)."""
     words = [sys.executable, "-m", "benchmarks.kills", "--kills", str(args.kills), "--seed"]
@@ -272,6 +313,32 @@ def items_table(results: dict[str, Any]) -> list[str]:
     return lines
 
 
+def matches_table(results: dict[str, Any]) -> list[str]:
+    """Peak memory by the number of matches."""
+    lines = [
+        "GSM8K's test questions, one in each record, `ngram`, one worker. What does not fit into memory is sorted in a "
+        "file (`auditor.spill`).", "",
+        "| records | matches | peak MB | CPU seconds | wall seconds |", "|---:|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    return lines + [
+        f"| {row['records']:,} | {row['matches']:,} | {row['peak']:,.0f} | {row['cpu']:.0f} | {row['wall']:.0f} |"
+        for row in results["rows"]
+    ]
+
+
+def interrupts_table(results: dict[str, Any]) -> list[str]:
+    """Seconds from Ctrl-C to the end of the process."""
+    lines = [
+        "One file of 3 GB, one worker; partial results are written. Ctrl-C came after 2.5, 4 and 6 seconds, three "
+        "times each.", "", "| detectors | median | longest | all |", "|:---|---:|---:|:---|",
+    ]  # fmt: skip
+    return lines + [
+        f"| {' + '.join(row['detectors'])} | {statistics.median(row['seconds'])} | {max(row['seconds'])} "
+        f"| {', '.join(map(str, row['seconds']))} |"
+        for row in results["rows"]
+    ]
+
+
 def kills_table(results: dict[str, Any]) -> list[str]:
     """Kills, and how many runs gave other bytes than an undisturbed one."""
     lines = [
@@ -299,13 +366,19 @@ SHORT = """## Short of the goal
   Since then, a run waits 0.3 and not 0.5 seconds for its workers, and no longer for blocks to learn from.
 - **Matches** are kept in memory until the end: 5 to 10 KB each, so a corpus with a million of them needs 10 GB.
 """
+COUNTS = {"files": 100_000, "items": 1_000_000, "matches": 200_000}
 SECTIONS = {
     "sizes": ("Gigabytes", sizes_table),
     "files": ("Small files", files_table),
     "items": ("A million benchmark items", items_table),
+    "matches": ("Matches", matches_table),
+    "interrupts": ("Ctrl-C", interrupts_table),
     "kills": ("Kills", kills_table),
 }
-MEASURES = {"sizes": measure_sizes, "files": measure_files, "items": measure_items, "kills": measure_kills}
+MEASURES = {
+    "sizes": measure_sizes, "files": measure_files, "items": measure_items, "matches": measure_matches,
+    "interrupts": measure_interrupts, "kills": measure_kills,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -314,7 +387,7 @@ def main() -> None:
         prog="python -m benchmarks.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, needs in (("sizes", 10), ("files", 2), ("items", 5), ("kills", 1)):
+    for name, needs in (("sizes", 10), ("files", 2), ("items", 5), ("matches", 2), ("interrupts", 6), ("kills", 1)):
         command = commands.add_parser(name)
         command.set_defaults(needs=needs)
         command.add_argument("--work", help="where corpora and outputs are made")
@@ -326,8 +399,8 @@ def main() -> None:
         elif name == "kills":
             command.add_argument("--kills", type=int, default=100)
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-        else:
-            command.add_argument("--count", type=int, default=100_000 if name == "files" else 1_000_000)
+        elif name in COUNTS:
+            command.add_argument("--count", type=int, default=COUNTS[name])
         if name == "items":
             command.add_argument("--megabytes", type=int, default=100, help="of the text that is scanned")
             command.add_argument("--index", help="one that was built before; its building is then not measured")
