@@ -362,6 +362,7 @@ SHORT = """## Short of the goal
   pairs, 22 to the items of those that pass (400,000, from a table far larger than the cache), 6 to the few thousand
   with enough shingles nearby, and 8 to `ngram`. A long item (over 90 words) is still looked up by bands; a million of
   those were not measured.
+- **Ctrl-C on a busy machine** took 0.4 to 2.3 seconds with eight processes waiting for two cores.
 - **Ctrl-C while kernels compile**: the first run of a version compiles for half a minute and more, and an interrupt
   waits for the kernel at hand. Every later run loads them.
 - **Matches of `rephrase`** are in memory at the end, for the verdict of each depends on all; so are findings of which
