@@ -363,8 +363,9 @@ SHORT = """## Short of the goal
   with enough shingles nearby, and 8 to `ngram`. A long item (over 90 words) is still looked up by bands; a million of
   those were not measured.
 - **Ctrl-C on a busy machine** took 0.4 to 2.3 seconds with eight processes waiting for two cores.
-- **Ctrl-C while kernels compile**: the first run of a version compiles for half a minute and more, and an interrupt
-  waits for the kernel at hand. Every later run loads them.
+- **Ctrl-C while kernels compile** was not measured by itself. In an earlier series, during which kernels were edited,
+  one of 18 interrupts took 42 seconds: most likely it waited for the compiler, which only the first run of a version
+  calls.
 - **Matches of `rephrase`** are in memory at the end, for the verdict of each depends on all; so are findings of which
   a baseline accepts some, and those that `judge` asks about. Every other match and finding beyond ten thousand is on
   disk.
