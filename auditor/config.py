@@ -173,6 +173,10 @@ class ScanConfig:
                 raise InputError(f"{field.name} must be a number of at least 0, not {value}")
         if self.sketch_rows != 3 or self.sketch_permutations < 3:
             raise InputError("sketches have bands of three hash values, and one band at the least")
+        if self.sketch_shared <= 1:
+            raise InputError(
+                f"sketch_shared must be above 1, for pairs of shingles are looked up: not {self.sketch_shared}"
+            )
         for name in ("min_run", "max_document_frequency", "excerpt_chars"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

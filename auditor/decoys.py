@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from auditor.index import Tokens
     from auditor.types import Item
 
 MOST_DECOYS = 500
@@ -24,21 +23,25 @@ MOST_DECOYS = 500
 CONFIDENCE = 0.95
 
 
-def decoys_of(items: Sequence[Item], tokens: Sequence[Tokens]) -> Iterator[Item]:
-    """At most `MOST_DECOYS` decoys of a benchmark's items, the same ones every time.
+def decoys_of(items: Sequence[Item], lengths: Sequence[int]) -> Iterator[Item]:
+    """At most `MOST_DECOYS` decoys of a benchmark's items, whose questions have `lengths` tokens, the same ones every
+    time.
 
     Items of about one length are joined, so that no half is nearly the whole decoy.
     """
-    by_length = sorted(range(len(items)), key=lambda i: (len(tokens[i]), i))
+    by_length = sorted(range(len(items)), key=lambda i: (lengths[i], i))
     step = max(1, math.ceil(len(items) / MOST_DECOYS))
     for position in range(0, len(items) - 1, step):
         first, second = by_length[position], by_length[position + 1]
         head, tail = items[first], items[second]
-        question = f"{_half(head.question, tokens[first], 0)} {_half(tail.question, tokens[second], 1)}"
+        question = f"{_half(head.question, 0)} {_half(tail.question, 1)}"
         yield replace(tail, item_id=f"decoy-{first}", question=question)
 
 
-def _half(text: str, tokens: Tokens, which: int) -> str:
+def _half(text: str, which: int) -> str:
+    from auditor.index import tokens_of
+
+    tokens = tokens_of(text)
     middle = len(tokens) // 2
     cut = tokens.char_span(middle, len(tokens))[0] if len(tokens) > middle else len(text)
     return text[cut:].strip() if which else text[:cut].strip()

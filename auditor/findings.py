@@ -8,12 +8,13 @@ import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from auditor.types import Finding, Match, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 SEVERITIES = ("error", "warning", "note")
 """SARIF's levels, worst first."""
@@ -136,12 +137,26 @@ def merge_matches(matches: Iterable[Match]) -> list[Finding]:
     The order is by severity, score (highest first), benchmark, split, item, source and row; it does not depend on the
     order of `matches`.
     """
-    groups: dict[tuple[str, int, str, str, str], list[Match]] = defaultdict(list)
-    for match in matches:
-        groups[match.source, match.row, match.benchmark, match.split, match.item_id].append(match)
+    return sorted(findings_of(sorted(matches, key=_record)), key=finding_order)
+
+
+def findings_of(matches: Iterable[Match]) -> Iterator[Finding]:
+    """The findings of matches that come record by record (by source, then row), in that order: as `merge_matches`."""
+    return _with_distinct_fingerprints(_by_record(matches))
+
+
+def _record(match: Match) -> tuple[str, int]:
+    return match.source, match.row
+
+
+def _by_record(matches: Iterable[Match]) -> Iterator[Finding]:
     # in row order, so that which of several equal records is "the second" does not depend on the scores
-    findings = [_finding(sorted(groups[key], key=_strength)) for key in sorted(groups)]
-    return sorted(_with_distinct_fingerprints(findings), key=finding_order)
+    for _, of_record in groupby(matches, key=_record):
+        groups: dict[tuple[str, str, str], list[Match]] = defaultdict(list)
+        for match in of_record:
+            groups[match.benchmark, match.split, match.item_id].append(match)
+        for key in sorted(groups):
+            yield _finding(sorted(groups[key], key=_strength))
 
 
 def finding_order(finding: Finding) -> tuple[Any, ...]:
@@ -266,18 +281,15 @@ def _fingerprint(match: Match) -> str:
     return _hash(json.dumps(identity, ensure_ascii=True))
 
 
-def _with_distinct_fingerprints(findings: Iterable[Finding]) -> list[Finding]:
+def _with_distinct_fingerprints(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Equal records of one file get a counter, in the order given."""
-    seen: dict[str, int] = defaultdict(int)
-    distinct = []
+    seen: dict[bytes, int] = {}
     for finding in findings:
         base = finding.fingerprint
-        seen[base] += 1
-        if seen[base] > 1:
-            distinct.append(replace(finding, fingerprint=_hash(f"{base}:{seen[base]}")))
-        else:
-            distinct.append(finding)
-    return distinct
+        key = bytes.fromhex(base)  # half the memory of its text
+        number = seen.get(key, 0) + 1
+        seen[key] = number
+        yield finding if number == 1 else replace(finding, fingerprint=_hash(f"{base}:{number}"))
 
 
 def _hash(text: str) -> str:

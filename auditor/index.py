@@ -7,11 +7,9 @@ is learnt from that is laid over it by `weigh`.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import mmap
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +18,15 @@ import orjson
 import xxhash
 
 from auditor import __version__
-from auditor.decoys import decoys_of
 from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.kernels import seeds
 from auditor.kernels.arrays import frozen
-from auditor.kernels.build import gram_keys, open_addressing
 from auditor.kernels.tokens import ByteClasses, byte_classes, tokenize
-from auditor.text import STANDALONE_FLAG, TEXT_VERSION, fold_code_point, tables
+from auditor.text import TEXT_VERSION, tables
 from auditor.types import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,12 +36,6 @@ if TYPE_CHECKING:
 
 INDEX_VERSION = 3
 """Raised whenever an index of before could not be read, or would find other things."""
-
-FILTER_BITS_PER_GRAM = 16
-"""One n-gram in sixteen that is in no item passes the filter and costs a look at the table."""
-
-SHORT_QUESTION = 8
-"""Tokens below which a question's n-grams are too few, and those that it makes with its answer or options are added."""
 
 _ARRAYS = (
     "item_start", "is_decoy", "benchmark_of", "group_of", "group_start", "group_items", "token_start", "tokens",
@@ -143,7 +133,9 @@ class BenchmarkIndex:
         if len(set(names)) != len(names):
             twice = next(n for n in names if names.count(n) > 1)
             raise InputError(f"two benchmarks are called {twice!r}: give one another name with -b OTHER_NAME=PATH")
-        return _build(benchmarks, config)
+        from auditor.index_build import build
+
+        return build(benchmarks, config)
 
     def item(self, number: int) -> Item:
         """Item by its number in the index, benchmarks one after another."""
@@ -243,169 +235,6 @@ def item_line(item: Item) -> bytes:
     except TypeError:  # lone surrogates
         clean = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
         return orjson.dumps(orjson.loads(clean)) + b"\n"
-
-
-def _starts(lengths: Iterable[int]) -> NDArray[np.int64]:
-    """Offsets at which stretches of these lengths begin, and the end of the last."""
-    return np.concatenate([[0], np.cumsum(np.fromiter(lengths, np.int64))]).astype(np.int64)
-
-
-def _seed_texts(item: Item) -> Iterator[str]:
-    """What else of an item is looked for when its question is too short to be looked for by itself."""
-    for answer in item.answers[:2]:
-        yield f"{item.question} {answer}"
-        yield f"{item.question} answer {answer}"
-    if item.choices:
-        yield " ".join((item.question, *item.choices))
-        yield f"{item.question} A {item.choices[0]}"
-        yield f"{item.question} 1 {item.choices[0]}"
-
-
-def _stand_alone(tokens: Tokens) -> NDArray[np.bool_]:
-    """Which tokens are single characters of a script without spaces."""
-    if tokens.data.isascii():
-        return np.zeros(len(tokens), np.bool_)
-    forms = [tokens.form(position) for position in range(len(tokens))]
-    return np.array([len(f) == 1 and bool(fold_code_point(ord(f)) & STANDALONE_FLAG) for f in forms], np.bool_)
-
-
-class _Builder:
-    """Gathers items, one after another, into the lists that the arrays are made of."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._groups: dict[bytes, int] = {}
-        self.lines: list[bytes] = []
-        self.is_decoy: list[bool] = []
-        self.benchmark_of: list[int] = []
-        self.group_of: list[int] = []
-        self.members: list[list[int]] = []
-        self.group_tokens: list[NDArray[np.uint64]] = []
-        self.group_alone: list[NDArray[np.bool_]] = []
-        self.seed_tokens: list[NDArray[np.uint64]] = []
-        self.seed_group: list[int] = []
-
-    def has(self, tokens: Tokens) -> bool:
-        """Whether an item asks just this."""
-        return tokens.hashes.tobytes() in self._groups
-
-    def add(self, item: Item, tokens: Tokens, benchmark: int, *, is_decoy: bool = False) -> bool:
-        """Add an item; returns whether it can be looked for."""
-        number = len(self.lines)
-        group = self._groups.setdefault(tokens.hashes.tobytes(), len(self.members))
-        if group == len(self.members):
-            self.members.append([])
-            self.group_tokens.append(tokens.hashes)
-            self.group_alone.append(_stand_alone(tokens))
-        self.members[group].append(number)
-        self.lines.append(item_line(item))
-        self.is_decoy.append(is_decoy)
-        self.benchmark_of.append(benchmark)
-        self.group_of.append(group)
-        seeds_before = len(self.seed_tokens)
-        if len(tokens) >= self._size:
-            self.seed_tokens.append(tokens.hashes)
-        if len(tokens) < SHORT_QUESTION:
-            self.seed_tokens += [t for text in _seed_texts(item) if len(t := tokens_of(text).hashes) >= self._size]
-        self.seed_group += [group] * (len(self.seed_tokens) - seeds_before)
-        return len(self.seed_tokens) > seeds_before
-
-
-def _build(benchmarks: Sequence[Benchmark], config: ScanConfig) -> BenchmarkIndex:
-    builder = _Builder(config.ngram_size)
-    infos: list[BenchmarkInfo] = []
-    all_tokens: list[list[Tokens]] = []
-    for position, benchmark in enumerate(benchmarks):
-        tokens = [tokens_of(item.question) for item in benchmark.items]
-        lost = sum(not builder.add(i, t, position) for i, t in zip(benchmark.items, tokens, strict=True))
-        all_tokens.append(tokens)
-        infos.append(
-            BenchmarkInfo(
-                name=benchmark.name,
-                items=len(benchmark.items),
-                source=benchmark.source,
-                sha256=benchmark.sha256,
-                revision=benchmark.revision,
-                licence=benchmark.licence,
-                skipped=dict(benchmark.skipped),
-                warnings=benchmark.warnings,
-                not_indexed={"too_short": lost} if lost else {},
-                decoys=0,
-                splits=dict(sorted(Counter(item.split for item in benchmark.items).items())),
-            )
-        )
-    real_groups = len(builder.members)
-    for position, benchmark in enumerate(benchmarks):
-        count = 0
-        for decoy in decoys_of(benchmark.items, all_tokens[position]):
-            halves = tokens_of(decoy.question)
-            # two halves of one template can make a question that is really asked
-            if not builder.has(halves):
-                count += builder.add(decoy, halves, position, is_decoy=True)
-        infos[position] = dataclasses.replace(infos[position], decoys=count)
-    return BenchmarkIndex(
-        tuple(infos), index_parameters(config), _arrays(builder, real_groups, config), b"".join(builder.lines)
-    )
-
-
-def _arrays(builder: _Builder, real_groups: int, config: ScanConfig) -> dict[str, Any]:
-    tokens = np.concatenate([np.zeros(0, np.uint64), *builder.group_tokens])
-    token_start = _starts(map(len, builder.group_tokens))
-    words, token_word = np.unique(tokens, return_inverse=True)
-    owner = np.repeat(np.arange(len(builder.members)), np.diff(token_start))
-    real = owner < real_groups
-    # one number for each (word, group): to sort pairs takes twenty times as long
-    pairs = np.unique(token_word[real] * len(builder.members) + owner[real]) // max(1, len(builder.members))
-    word_keys, word_slots, _, _, _ = open_addressing(words, 1)
-    return {
-        "item_start": _starts(map(len, builder.lines)),
-        "is_decoy": np.array(builder.is_decoy, np.bool_),
-        "benchmark_of": np.array(builder.benchmark_of, np.int32),
-        "group_of": np.array(builder.group_of, np.int32),
-        "group_start": _starts(map(len, builder.members)),
-        "group_items": np.array([i for group in builder.members for i in group], np.int32),
-        "token_start": token_start,
-        "tokens": tokens,
-        "token_word": token_word.astype(np.int32),
-        "token_alone": np.concatenate([np.zeros(0, np.bool_), *builder.group_alone]),
-        "word_keys": word_keys,
-        "word_slots": word_slots,
-        "word_df": np.bincount(pairs, minlength=len(words)).astype(np.int32),
-        **_gram_table(builder.seed_tokens, np.array(builder.seed_group, np.int64), real_groups, config),
-    }
-
-
-def _gram_table(
-    texts: list[NDArray[np.uint64]], groups: NDArray[np.int64], real_groups: int, config: ScanConfig
-) -> dict[str, Any]:
-    """The n-grams of `texts`, each with the groups it is in; those in too many groups are left out.
-
-    Decoys, the groups from `real_groups` on, are found by them but do not count for how frequent they are.
-    """
-    tokens = np.concatenate([np.zeros(0, np.uint64), *texts])
-    starts = _starts(map(len, texts))
-    keys, owners = np.empty(len(tokens), np.uint64), np.empty(len(tokens), np.int64)
-    count = gram_keys(tokens, starts, config.ngram_size, keys, owners)
-    keys, owner_groups = keys[:count], groups[owners[:count]] if count else np.zeros(0, np.int64)
-    order = np.lexsort((owner_groups, keys))
-    keys, owner_groups = keys[order], owner_groups[order]
-    distinct = np.ones(len(keys), bool)
-    distinct[1:] = (keys[1:] != keys[:-1]) | (owner_groups[1:] != owner_groups[:-1])
-    keys, owner_groups = keys[distinct], owner_groups[distinct]
-    unique_keys, first, frequency = np.unique(keys, return_index=True, return_counts=True)
-    real = np.add.reduceat((owner_groups < real_groups).astype(np.int64), first) if len(first) else frequency
-    kept = real <= config.max_document_frequency
-    chosen = np.repeat(kept, frequency)
-    unique_keys, frequency, real = unique_keys[kept], frequency[kept], real[kept]
-    table_keys, table_slots, _, bits, _ = open_addressing(unique_keys, FILTER_BITS_PER_GRAM)
-    return {
-        "gram_table_keys": table_keys,
-        "gram_table_slots": table_slots,
-        "gram_filter": bits,
-        "posting_start": _starts(frequency),
-        "posting_item": owner_groups[chosen].astype(np.int32),
-        "gram_df": real.astype(np.int32),
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from auditor import __version__
 from auditor.baseline import apply_baseline
 from auditor.decoys import FalseDiscovery, estimate
 from auditor.detectors import REPHRASE
-from auditor.findings import merge_matches
+from auditor.findings import findings_of, merge_matches
 from auditor.output import DirectoryLock, published
 from auditor.rephrase.matches import judge
 from auditor.report.files import (
@@ -33,11 +34,12 @@ from auditor.report.markdown import render_scan_report
 from auditor.report.page import render_page
 from auditor.scanner import first_of_each
 from auditor.sources.discover import shown_name
+from auditor.spill import Sorter, Spilled, finding_sorter, match_sorter
 from auditor.types import Verdict
 from auditor.verdict import Signals, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from auditor.baseline import Baseline
     from auditor.config import ScanConfig
@@ -80,7 +82,7 @@ class Tally:
     """Adds up results of blocks, in whatever order they come."""
 
     sources: dict[str, SourceTally] = field(default_factory=dict)
-    matches: list[Match] = field(default_factory=list)
+    matches: Sorter[Match] = field(default_factory=match_sorter)
     skipped: Counter[str] = field(default_factory=Counter)
     skips: list[Skip] = field(default_factory=list)
     blank_lines: int = 0
@@ -99,7 +101,7 @@ class Tally:
         source.bytes_read += result.bytes_read
         self.records_read += result.records_read
         self.bytes_read += result.bytes_read
-        self.matches += result.matches
+        self.matches.add(result.matches)
         self.blank_lines += result.blank_lines
         self.skipped.update(result.records_skipped)
         self.decoys_found.update(result.decoys_found)
@@ -123,19 +125,24 @@ class Tally:
         if len(self.skips) > 10_000:
             self.skips = list(first_of_each(sorted(self.skips, key=skip_order)))
 
-    def unique_matches(self) -> tuple[Match, ...]:
+    def unique_matches(self) -> Iterator[Match]:
         """The matches in order, one for each record, item and detector: overlapping pieces find some twice."""
-        best: dict[tuple[Any, ...], Match] = {}
-        for match in sorted(self.matches, key=match_order):
-            key = (match.source, match.row, match.benchmark, match.split, match.item_id, match.detector)
-            if key not in best or _rank(match) > _rank(best[key]):
-                best[key] = match
-        return tuple(sorted(best.values(), key=match_order))
+        for _, matches in groupby(self.matches.in_order(), key=_record):
+            best: dict[tuple[Any, ...], Match] = {}
+            for match in matches:
+                key = (match.benchmark, match.split, match.item_id, match.detector)
+                if key not in best or _rank(match) > _rank(best[key]):
+                    best[key] = match
+            yield from sorted(best.values(), key=match_order)
 
 
 def skip_order(skip: Skip) -> tuple[Any, ...]:
     """Skips by reason, source and row."""
     return (skip.reason, skip.source, -1 if skip.row is None else skip.row, skip.detail)
+
+
+def _record(match: Match) -> tuple[str, int]:
+    return match.source, match.row
 
 
 def _rank(match: Match) -> tuple[bool, float]:
@@ -150,21 +157,29 @@ class ScanResult:
     keys).
     """
 
-    matches: tuple[Match, ...]
+    matches: Sequence[Match]
+    """In order; a tuple, or a sequence in a temporary file where there are more than `auditor.spill.IN_MEMORY`."""
     summary: Mapping[str, Any]
     baseline: Baseline | None = None
     journal: Journal | None = field(default=None, repr=False, compare=False)
     """Of the run, in the output directory that it was given: removed once the result is written there."""
 
     @cached_property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Sequence[Finding]:
         """Matches merged into what a person acts on, worst first; those that the baseline accepts say so."""
-        found = merge_matches(self.matches)
+        found = self._merged()
         return found if self.baseline is None else apply_baseline(found, self.baseline).findings
+
+    def _merged(self) -> Sequence[Finding]:
+        if isinstance(self.matches, tuple):
+            return merge_matches(self.matches)
+        sorter = finding_sorter(self.matches.directory if isinstance(self.matches, Spilled) else None)
+        sorter.add(findings_of(self.matches))
+        return sorter.kept(sorter.in_order())
 
     def with_baseline(self, baseline: Baseline) -> ScanResult:
         """The same result with the findings marked that a baseline accepts; the summary counts them."""
-        applied = apply_baseline(merge_matches(self.matches), baseline)
+        applied = apply_baseline(self._merged(), baseline)
         summary = {**self.summary, "baseline": applied.summary(baseline)}
         return ScanResult(self.matches, summary, baseline, self.journal)
 
@@ -205,7 +220,7 @@ class ScanResult:
         lock = None if own else DirectoryLock(directory)
         try:
             with published(Path(directory), last=SUMMARY) as out:
-                write_matches(out / MATCHES, self.matches)
+                write_matches(out / MATCHES, self.matches, in_order=True)
                 write_findings(out / FINDINGS, self.findings, command="scan")
                 write_text(out / REPORT, render_scan_report(self.summary, self.findings, full_text=full_text))
                 page = render_page("scan", self.summary, self.findings, full_text=full_text)
@@ -227,19 +242,24 @@ class ScanResult:
 
 def counts(matches: Iterable[Match], benchmark: str) -> dict[str, int]:
     """Items and records of a benchmark that matches call contaminated, and those they only ask to be reviewed."""
-    chosen = [m for m in matches if m.benchmark == benchmark]
-    items = {v: {(m.split, m.item_id) for m in chosen if m.verdict is v} for v in Verdict}
-    records = {v: {(m.source, m.row) for m in chosen if m.verdict is v} for v in Verdict}
+    items: dict[Verdict, set[tuple[str, str]]] = {v: set() for v in Verdict}
+    # by source, so that a record takes a number and no more
+    records: dict[Verdict, dict[str, set[int]]] = {v: defaultdict(set) for v in Verdict}
+    for match in matches:
+        if match.benchmark == benchmark:
+            items[match.verdict].add((match.split, match.item_id))
+            records[match.verdict][match.source].add(match.row)
+    sure, unsure = records[Verdict.CONTAMINATED], records[Verdict.REVIEW]
     return {
         "contaminated_items": len(items[Verdict.CONTAMINATED]),
         "review_items": len(items[Verdict.REVIEW] - items[Verdict.CONTAMINATED]),
-        "contaminated_records": len(records[Verdict.CONTAMINATED]),
-        "review_records": len(records[Verdict.REVIEW] - records[Verdict.CONTAMINATED]),
+        "contaminated_records": sum(map(len, sure.values())),
+        "review_records": sum(len(rows - sure.get(source, set())) for source, rows in unsure.items()),
     }
 
 
 def summarise(
-    tally: Tally, matches: tuple[Match, ...], index: BenchmarkIndex, weights: Weights, config: ScanConfig, *,
+    tally: Tally, matches: Sequence[Match], index: BenchmarkIndex, weights: Weights, config: ScanConfig, *,
     interrupted: bool, seconds: float, command: list[str], reading: Mapping[str, Any], learnt_records: int,
     rephrases: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -312,6 +332,8 @@ def summarise(
 def stated_rate(strings: FalseDiscovery, rephrases: Mapping[str, Any] | None, matches: Iterable[Match]) -> float | None:
     """The false discovery rate of all that is called contaminated: the two methods' estimates, each weighted by the
     records and items that it speaks for."""
+    if rephrases is None:
+        return strings.estimate
     by_meaning: set[tuple[Any, ...]] = set()
     by_string: set[tuple[Any, ...]] = set()
     for m in matches:
@@ -319,7 +341,7 @@ def stated_rate(strings: FalseDiscovery, rephrases: Mapping[str, Any] | None, ma
             pair = (m.source, m.row, m.benchmark, m.split, m.item_id)
             (by_meaning if m.detector == REPHRASE else by_string).add(pair)
     only = len(by_meaning - by_string)
-    if rephrases is None or not only:
+    if not only:
         return strings.estimate
     wrong = (strings.estimate or 0.0) * len(by_string) + rephrases["estimated_false_discovery_rate"] * only
     return round(float(wrong / (len(by_string) + only)), 4)
@@ -328,8 +350,8 @@ def stated_rate(strings: FalseDiscovery, rephrases: Mapping[str, Any] | None, ma
 def false_discovery(tally: Tally, matches: Iterable[Match], index: BenchmarkIndex) -> FalseDiscovery:
     """The estimate over all benchmarks: each one's decoys stand for its items."""
     contaminated = (m for m in matches if m.verdict is Verdict.CONTAMINATED and m.detector != REPHRASE)
-    # whatever number of detectors saw it
-    found = len({(m.source, m.row, m.benchmark, m.split, m.item_id) for m in contaminated})
+    # whatever number of detectors saw it; matches come record by record
+    found = sum(len({(m.benchmark, m.split, m.item_id) for m in of}) for _, of in groupby(contaminated, key=_record))
     items = sum(info.items for info in index.benchmarks)
     decoys = sum(info.decoys for info in index.benchmarks)
     # weighted by how many items one decoy stands for, so that a small benchmark's decoys do not speak for a large one

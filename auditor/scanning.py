@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import os
 import time
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.config import ScanConfig
+from auditor.detectors import REPHRASE
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
 from auditor.index import BenchmarkIndex, weigh
@@ -134,14 +136,16 @@ def _check_call(engine: str, address: str | None, workers: int | None, *, resume
         raise InputError("to resume, name the output directory of the run to go on with")
 
 
-def _settled(tally: Tally, config: ScanConfig) -> tuple[tuple[Match, ...], dict[str, Any] | None]:
+def _settled(tally: Tally, config: ScanConfig) -> tuple[Sequence[Match], dict[str, Any] | None]:
     """The matches with their verdicts, those of rephrases given now that the whole run is known; and what the summary
-    says of rephrases, where they were looked for."""
-    matches = tally.unique_matches()
+    says of rephrases, where they were looked for: these are all in memory for that."""
     if tally.rephrases is None:
-        return matches, None
-    settled, facts = settle(matches, tally.rephrases, config)
-    return tuple(sorted(settled, key=match_order)), facts
+        return tally.matches.kept(tally.unique_matches()), None
+    rephrases = [match for match in tally.unique_matches() if match.detector == REPHRASE]
+    settled, facts = settle(rephrases, tally.rephrases, config)
+    others = (match for match in tally.unique_matches() if match.detector != REPHRASE)
+    both = heapq.merge(others, sorted(settled, key=match_order), key=match_order)
+    return tally.matches.kept(both), facts
 
 
 def reproducible(command: Sequence[str]) -> list[str]:
@@ -208,6 +212,7 @@ class _Run:
     def keep_journal(self, journal: Journal) -> None:
         """Write results to `journal` as they come; those it has are not made again."""
         self.journal = journal
+        self.tally.matches.directory = journal.out
         for entry in journal.recall():
             if isinstance(entry, SourceEnd):
                 self._finished.add(entry.source)

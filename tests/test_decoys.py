@@ -13,7 +13,7 @@ from auditor.types import Item
 
 
 def questions(items: list[Item]) -> list[Item]:
-    return list(decoys_of(items, [tokens_of(item.question) for item in items]))
+    return list(decoys_of(items, [len(tokens_of(item.question)) for item in items]))
 
 
 def test_decoys_are_the_same_every_time_and_never_a_question() -> None:

@@ -225,3 +225,38 @@ def test_an_interrupt_while_a_source_keeps_still(folder: Path) -> None:
     assert "Traceback" not in errors
     assert summary_of(folder / "out")["interrupted"]
     assert summary_of(folder / "out")["records_read"] == 90
+
+
+@pytest.mark.parametrize(
+    "owner", ["1 another-machine\n", "not a number\n", "", f"{os.getpid()} {socket.gethostname()}\n"]
+)
+def test_a_claim_that_may_be_alive_is_respected(tmp_path: Path, owner: str) -> None:
+    """Of another machine's process nobody here can tell; nor of a claim that says nothing."""
+    (tmp_path / CLAIM).write_text(owner)
+    with pytest.raises(OutputError, match=f"another run .*delete .*{CLAIM}"):
+        DirectoryLock(tmp_path, by_file_system=False)
+    assert (tmp_path / CLAIM).read_text() == owner
+
+
+def test_a_lock_is_let_go_with_what_holds_it(tmp_path: Path) -> None:
+    for by_file_system in (True, False):
+        lock = DirectoryLock(tmp_path, by_file_system=by_file_system)
+        del lock
+        again = DirectoryLock(tmp_path, by_file_system=by_file_system)
+        again.release()
+        again.release()
+        assert not list(tmp_path.iterdir())
+
+
+def test_where_a_lock_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises(OutputError, match="directory of that name"):
+        DirectoryLock(tmp_path)
+
+
+def test_results_that_cannot_be_staged_leave_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("before")
+    (tmp_path / UNFINISHED).write_text("a file is in the way")
+    with pytest.raises(OutputError, match="cannot write"), published(tmp_path, last="summary.json") as staging:
+        (staging / "summary.json").write_text("after")
+    assert (tmp_path / "summary.json").read_text() == "before"

@@ -11,7 +11,7 @@ from auditor.detectors import MINHASH, NGRAM
 from auditor.index import text_classes
 from auditor.kernels import seeds
 from auditor.kernels.arrays import frozen
-from auditor.kernels.minhash import SketchTable, new_sketch_state, no_sketches
+from auditor.kernels.sketch_table import SketchTable, new_sketch_state, no_sketches
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, BAD_UTF8, byte_classes
 from auditor.text import name_table, tables
 

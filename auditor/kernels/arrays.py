@@ -19,3 +19,15 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """The distinct values of a flat array, ascending, which is sorted in place.
+
+    `numpy.unique` does the same by a hash table from numpy 2.3 on, which takes six times as long with many values.
+    """
+    values.sort()
+    first = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    chosen: NDArray[Any] = values[first]
+    return chosen

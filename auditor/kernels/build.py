@@ -55,6 +55,13 @@ def gram_numbers(tokens, size, keys, grams, key_shift, numbers):
 
 
 @kernel
+def numbers_of(values, keys, slots, key_shift, numbers):
+    """Fill `numbers` with the number of each value in an open-addressing table that has it."""
+    for j in range(len(values)):
+        numbers[j] = gram_number(values[j], keys, slots, key_shift)
+
+
+@kernel
 def fill_table(unique_keys, keys, grams, key_shift, bits, bit_shift):
     """Insert n-gram number `g` under `unique_keys[g]` in the open-addressing table, and set its bit in the filter."""
     last = len(keys) - 1

@@ -13,7 +13,8 @@ import numpy as np
 
 from auditor.kernels.grams import GRAM_MULTIPLIER, NO_SAMPLE, Sample, gram_key, roll, take_sample
 from auditor.kernels.jit import kernel
-from auditor.kernels.minhash import MINHASH_BIT, look_up_sketches
+from auditor.kernels.sketch_table import MINHASH_BIT
+from auditor.kernels.sketches import look_up_sketches
 from auditor.kernels.tokens import BAD_DEPTH, BAD_JSON, OK, char_hash, find, next_code_point, tokenize, turn
 from auditor.text import TOKEN_SEED
 

@@ -54,17 +54,21 @@ class Run:
     """`matches.jsonl`, for `read_matches`; None where the command writes none."""
 
 
-def write_matches(path: str | os.PathLike[str], matches: Iterable[Match]) -> int:
+def write_matches(path: str | os.PathLike[str], matches: Iterable[Match], *, in_order: bool = False) -> int:
     """Write `matches.jsonl`, sorted by source, row, field, benchmark, split, item and detector; return how many.
+
+    With `in_order` they are sorted already, and written as they come.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    rows = sorted(matches, key=match_order)
+    written = 0
     with _atomic(Path(path)) as file:
-        for match in rows:
-            file.write(_json_bytes(match.to_json()) + b"\n")
-    return len(rows)
+        # those of a scan are in order, and may be more than there is memory for
+        for match in matches if in_order else sorted(matches, key=match_order):
+            file.write(json_bytes(match.to_json()) + b"\n")
+            written += 1
+    return written
 
 
 def match_order(match: Match) -> tuple[Any, ...]:
@@ -98,9 +102,18 @@ def write_findings(path: str | os.PathLike[str], findings: Iterable[Finding], *,
         "tool": "auditor",
         "version": __version__,
         "command": command,
-        "findings": [finding.to_json() for finding in findings],
+        "findings": [],
     }
-    write_json(path, document)
+    head, tail = (json_bytes(document, indent=True) + b"\n").rsplit(b"[]", 1)
+    with _atomic(Path(path)) as file:
+        # one by one: there may be more than there is memory for
+        file.write(head + b"[")
+        separator = b"\n    "
+        for finding in findings:
+            # no line feed stands in a JSON string, so what is nested is only moved to the right
+            file.write(separator + json_bytes(finding.to_json(), indent=True).replace(b"\n", b"\n    "))
+            separator = b",\n    "
+        file.write((b"]" if separator == b"\n    " else b"\n  ]") + tail)
 
 
 def write_summary(path: str | os.PathLike[str], summary: Mapping[str, Any]) -> None:
@@ -115,7 +128,7 @@ def write_summary(path: str | os.PathLike[str], summary: Mapping[str, Any]) -> N
 def write_json(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
     """Write an indented JSON file; raises OutputError."""
     with _atomic(Path(path)) as file:
-        file.write(_json_bytes(document, indent=True) + b"\n")
+        file.write(json_bytes(document, indent=True) + b"\n")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -226,7 +239,8 @@ def _said(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _json_bytes(document: Any, *, indent: bool = False) -> bytes:
+def json_bytes(document: Any, *, indent: bool = False) -> bytes:
+    """JSON as it is written everywhere; U+FFFD for what JSON cannot hold, the lone half of a surrogate pair."""
     import orjson
 
     option = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if indent else 0)

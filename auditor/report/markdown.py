@@ -5,6 +5,7 @@ The report is GitHub-flavoured Markdown. It holds no time and no machine: the sa
 
 from __future__ import annotations
 
+import heapq
 import shlex
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from auditor.report.judge import judge_fact, judge_section
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.types import Finding
 
@@ -73,7 +74,9 @@ def _render(
     summary: Mapping[str, Any], findings: Sequence[Finding], *, full_text: bool, max_findings: int, rows: int
 ) -> str:
     everything = findings
-    findings = [finding for finding in everything if finding.baseline is None]
+    # where none is accepted, as they are: there may be more than there is memory for
+    if any(finding.baseline is not None for finding in everything):
+        findings = [finding for finding in everything if finding.baseline is None]
     blocks = [
         "# Contamination report",
         verdict_line(summary, everything),
@@ -262,27 +265,26 @@ def _worst_findings(findings: Sequence[Finding], *, full_text: bool, limit: int)
 
 def _choose(findings: Sequence[Finding], limit: int) -> list[Finding]:
     """Contaminated before review, benchmarks in turn, each item once before any twice; a fifth is kept for review."""
-    groups = {
-        verdict: _in_turn([finding for finding in findings if finding.verdict == verdict])
-        for verdict in ("contaminated", "review")
-    }
-    kept_for_review = min(len(groups["review"]), limit // 5)
-    first = groups["contaminated"][: limit - kept_for_review]
-    chosen = {id(finding) for finding in [*first, *groups["review"][: limit - len(first)]]}
-    return [finding for finding in findings if id(finding) in chosen]
+    review = _in_turn(findings, "review", limit)
+    first = _in_turn(findings, "contaminated", limit - min(len(review), limit // 5))
+    return [findings[index] for index in sorted([*first, *review[: limit - len(first)]])]
 
 
-def _in_turn(findings: Sequence[Finding]) -> list[Finding]:
+def _in_turn(findings: Sequence[Finding], verdict: str, limit: int) -> list[int]:
+    """Places of the first `limit` findings of a verdict, benchmarks in turn, each item once before any twice."""
     times: Counter[tuple[str, str, str]] = Counter()
     place: Counter[tuple[str, int]] = Counter()
-    keyed = []
-    for index, finding in enumerate(findings):
-        benchmark = finding.evidence.get("benchmark", "")
-        repeat = times[_item(finding)]
-        times[_item(finding)] += 1
-        keyed.append(((repeat, place[benchmark, repeat], index), finding))
-        place[benchmark, repeat] += 1
-    return [finding for _, finding in sorted(keyed, key=lambda entry: entry[0])]
+
+    def keys() -> Iterator[tuple[int, int, int]]:
+        for index, finding in enumerate(findings):
+            if finding.verdict == verdict:
+                benchmark = finding.evidence.get("benchmark", "")
+                repeat = times[_item(finding)]
+                times[_item(finding)] += 1
+                yield repeat, place[benchmark, repeat], index
+                place[benchmark, repeat] += 1
+
+    return [index for _, _, index in heapq.nsmallest(limit, keys())]
 
 
 def one_finding(finding: Finding, full_text: bool, *, is_open: bool) -> str:

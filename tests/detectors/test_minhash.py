@@ -12,7 +12,7 @@ from datasketch import MinHash
 
 import auditor
 from auditor.config import ScanConfig
-from auditor.detectors.minhash import as_datasketch, sketch_table
+from auditor.detectors.minhash import as_datasketch, item_shingles, sketch_table
 from auditor.index import BenchmarkIndex, weigh
 from auditor.types import Benchmark, Item, Verdict
 from tests import made
@@ -76,14 +76,16 @@ def test_the_items_sketches_are_datasketchs() -> None:
     index = BenchmarkIndex.build([made.make_benchmark()], MINHASH)
     table = sketch_table(index, weigh(index, None, replace(MINHASH, sketch_word_weight=0.5)), MINHASH)
     for item in range(5):
-        shingles = table.shingles[table.shingle_start[item] : table.shingle_start[item + 1]]
+        shingles = item_shingles(table, item)
         theirs = MinHash(
             num_perm=MINHASH.sketch_permutations, seed=MINHASH.sketch_seed, scheme="affine32",
             hashfunc=lambda h: int(h) & 0xFFFFFFFF,
         )  # fmt: skip
         theirs.update_batch(shingles.tolist())
-        assert table.signatures[item].tolist() == theirs.hashvalues.tolist()
-        assert table.sizes[item] == len(np.unique(shingles))
+        ours = as_datasketch(table, item, MINHASH)
+        assert len(shingles) == len(np.unique(shingles))
+        assert len(shingles) > MINHASH.sketch_shared
+        assert ours.hashvalues.tolist() == theirs.hashvalues.tolist()
         assert as_datasketch(table, item, MINHASH).jaccard(theirs) == 1.0
 
 
@@ -91,3 +93,8 @@ def test_the_items_sketches_are_datasketchs() -> None:
 def test_shares_out_of_range_are_refused(share: float) -> None:
     with pytest.raises(auditor.errors.InputError, match="sketch_share"):
         ScanConfig(sketch_share=share)
+
+
+def test_windows_are_looked_up_by_two_shingles_at_the_least() -> None:
+    with pytest.raises(auditor.errors.InputError, match="sketch_shared must be above 1"):
+        ScanConfig(sketch_shared=1.0)

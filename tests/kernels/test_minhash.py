@@ -46,10 +46,3 @@ def test_the_share_of_equal_values_estimates_the_jaccard_index(seed: int) -> Non
     kernel.signature_of(frozen(np.concatenate([only_b, shared])), a, b, second)
     # 60 of 100; five standard errors of the estimate
     assert (first == second).mean() == pytest.approx(0.6, abs=5 * (0.24 / 1024) ** 0.5)
-
-
-def test_nothing_is_found_without_sketches() -> None:
-    table = kernel.no_sketches()
-    assert len(table.sizes) == 0
-    assert table.word_slots.tolist() == [-1]
-    assert len(kernel.new_sketch_state(table).seen) == 0
