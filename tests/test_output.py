@@ -227,11 +227,10 @@ def test_an_interrupt_while_a_source_keeps_still(folder: Path) -> None:
     assert summary_of(folder / "out")["records_read"] == 90
 
 
-@pytest.mark.parametrize(
-    "owner", ["1 another-machine\n", "not a number\n", "", f"{os.getpid()} {socket.gethostname()}\n"]
-)
+@pytest.mark.parametrize("owner", ["1 another-machine\n", "not a number\n", "", "{pid} {host}\n"])
 def test_a_claim_that_may_be_alive_is_respected(tmp_path: Path, owner: str) -> None:
     """Of another machine's process nobody here can tell; nor of a claim that says nothing."""
+    owner = owner.format(pid=os.getpid(), host=socket.gethostname())
     (tmp_path / CLAIM).write_text(owner)
     with pytest.raises(OutputError, match=f"another run .*delete .*{CLAIM}"):
         DirectoryLock(tmp_path, by_file_system=False)

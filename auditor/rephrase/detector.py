@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
     from auditor.sources import TextField
 
-CHUNK: Final = 1024
-"""Views that are compared with all items at once: some 100 MB of cosines against 18,000 items."""
+CHUNK: Final = 512
+"""Views that are compared with all items at once: some 100 MB of cosines against the 50,000 views of 18,000 items."""
 COARSE_ITEMS: Final = 8
 """Item views that a record's view is compared with word by word before the model is asked."""
 WORDS_COUNT: Final = 0.6
