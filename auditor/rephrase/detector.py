@@ -201,7 +201,7 @@ class Rephraser:
             others = self._fine(np.stack([wholes[i] for i in coded])).float().numpy()
             likeness[coded] = np.maximum(likeness[coded], others)
         for i, (row, view) in enumerate(part):
-            looked = Looked(texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
+            looked = Looked(view, texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
             for number, bounds in enumerate(self._slices):
                 if bounds.start < bounds.stop:
                     for pair in self.verifier.nearest(looked, likeness[i, bounds], number):
@@ -212,7 +212,7 @@ class Rephraser:
         """The candidates of one record and benchmark measured exactly and counted; of those in the same place the best
         is given, and the others, which ask something else, are negatives."""
         exact = [
-            replace(c, pair=self.verifier.exactly(c.looked, c.view, c.pair, c.benchmark))
+            replace(c, pair=self.verifier.exactly(c.looked, c.pair, c.benchmark))
             if c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) else c
             for c in candidates
         ]  # fmt: skip

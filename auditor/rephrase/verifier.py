@@ -11,8 +11,9 @@ from rapidfuzz import fuzz
 
 from auditor.rephrase.bank import SAME_QUESTION
 from auditor.rephrase.pieces import coverage
+from auditor.rephrase.quantities import compare_quantities
 from auditor.rephrase.scoring import log_odds, rough_log_odds
-from auditor.rephrase.signals import RephraseSignals, measure
+from auditor.rephrase.signals import RephraseSignals, content_words, measure
 from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from auditor.embedding.models import Embedder, Pieces
     from auditor.rephrase.bank import Bank
     from auditor.rephrase.code import Program
+    from auditor.rephrase.signals import Rarity
 
 RIVALS: Final = 3
 """Items that are measured for each view: the nearest is the right one in 93 to 99 of 100 cases, one of three in 99."""
@@ -31,6 +33,8 @@ NEAR: Final = 24
 """Item views that are looked through for them."""
 REMEMBERED: Final = 512
 """Texts whose pieces are kept: many records are near the same items."""
+PASSAGE_IS_THERE: Final = 0.5
+"""Share of what a question says from which on its passage stands in the record."""
 DOUBT: Final = 6.0
 """Nats that are added to what a program's values say before shares are taken: one small number shared is not all."""
 
@@ -52,6 +56,7 @@ class Pair:
 class Looked:
     """A part of a record as the model sees it."""
 
+    view: RecordView
     text: str
     """What is compared: the part, or what its program is for."""
     program: Program | None
@@ -130,7 +135,7 @@ class Verifier:
         )
         return replace(pair, signals=signals, odds=log_odds(signals))
 
-    def exactly(self, looked: Looked, view: RecordView, pair: Pair, benchmark: int) -> Pair:
+    def exactly(self, looked: Looked, pair: Pair, benchmark: int) -> Pair:
         """A pair in full precision, each text by itself: what else is scanned changes nothing."""
         bounds, bank = self._slices[benchmark], self._bank
         own = bank.arrays.vectors[bounds]
@@ -138,7 +143,7 @@ class Verifier:
         likeness = own @ pieces.whole
         exact = replace(looked, whole=pieces.whole)
         if looked.program is not None:
-            as_is = self._pieces(view.text).whole
+            as_is = self._pieces(looked.view.text).whole
             exact = replace(exact, body=self._pieces(body_of(looked.program)).whole, as_is=as_is)
             likeness = np.maximum(likeness, own @ as_is)
         found = self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
@@ -158,7 +163,9 @@ class Verifier:
         rarity = bank.rarities[benchmark]
         of_item, program = bank.programs.get(unit), looked.program
         if of_item is None:
-            return measure(bank.views[view].text, bank.views[first].text, looked.text, similarity, gap, rarity)
+            question, shown = bank.views[first].text, bank.views[view]
+            signals = measure(shown.text, question, looked.text, similarity, gap, rarity)
+            return signals if shown.text.startswith(question) else with_passage(signals, question, looked.view, rarity)
         signals = measure(of_item.purpose, of_item.purpose, looked.text, similarity, gap, rarity)
         ordinary = float(bank.arrays.ordinary[benchmark])
         kinds = self._kinds(first, unit)
@@ -192,6 +199,19 @@ class Verifier:
             kinds[bank.views[view].kind] = bank.arrays.vectors[view]
             view += 1
         return kinds
+
+
+def with_passage(signals: RephraseSignals, question: str, view: RecordView, rarity: Rarity) -> RephraseSignals:
+    """The signals of an item's last sentence, where the record has what stands before it too, with other numbers: it is
+    another problem then, though the sentence is the same."""
+    around = view.around(len(question))
+    words = content_words(question)
+    if signals.foreign or rarity.total(words & content_words(around)) < PASSAGE_IS_THERE * rarity.total(words):
+        return signals
+    numbers = compare_quantities(question, around)
+    if not (numbers.missing and numbers.added):
+        return signals
+    return replace(signals, changed=True, missing=numbers.missing / numbers.stated, added=1.0)
 
 
 def body_of(program: Program) -> str:

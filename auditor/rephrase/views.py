@@ -108,6 +108,12 @@ class RecordView:
     end: int
     """Character offsets in that text."""
     text: str
+    source: str
+    """That text, whole."""
+
+    def around(self, size: int) -> str:
+        """The part with up to `size` characters on each side."""
+        return self.source[max(0, self.begin - size) : self.end + size]
 
 
 def record_views(fields: Sequence[TextField]) -> list[RecordView]:
@@ -122,7 +128,7 @@ def record_views(fields: Sequence[TextField]) -> list[RecordView]:
             joined = f"{field.text.strip()}\n{after.text.strip()}"[:MAX_VIEW].strip()
             if word_count(joined) < MIN_VIEW_WORDS:
                 continue
-            views.append(RecordView(number, 0, len(field.text), joined))
+            views.append(RecordView(number, 0, len(field.text), joined, joined))
     return views
 
 
@@ -161,7 +167,7 @@ def _view(number: int, text: str, begin: int, end: int) -> RecordView | None:
     if word_count(stripped[:400]) < MIN_VIEW_WORDS and word_count(stripped[:MAX_VIEW]) < MIN_VIEW_WORDS:
         return None
     begin += lead
-    return RecordView(number, begin, begin + len(stripped), stripped[:MAX_VIEW])
+    return RecordView(number, begin, begin + len(stripped), stripped[:MAX_VIEW], text)
 
 
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
