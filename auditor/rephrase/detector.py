@@ -13,8 +13,9 @@ from auditor.rephrase.bank import stemmed
 from auditor.rephrase.calibration import RephraseTally
 from auditor.rephrase.code import program_in
 from auditor.rephrase.scoring import variant_log_odds
+from auditor.rephrase.signals import is_foreign
 from auditor.rephrase.verifier import Looked, Pair, Verifier, body_of
-from auditor.rephrase.views import RecordView, record_views, texts_in
+from auditor.rephrase.views import RecordView, record_views, texts_in, word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,8 @@ CHUNK: Final = 512
 """Views that are compared with all items at once: some 100 MB of cosines against the 50,000 views of 18,000 items."""
 COARSE_ITEMS: Final = 8
 """Item views that a record's view is compared with word by word before the model is asked."""
+QUESTION_WORDS: Final = 50
+"""Of parts in another language, which all reach the model, those of about so many words, where they overlap."""
 WORDS_COUNT: Final = 0.6
 """What the words that are shared count beside the word vectors."""
 WORDS_ADD: Final = 0.35
@@ -98,7 +101,16 @@ class Rephraser:
         self._bars = [self._bar(b, bounds.stop - bounds.start) for b, bounds in enumerate(self._slices)]
         self._nats = [bank.nats(b) for b in range(len(names))]
         self._fine = _product(bank.arrays.vectors)
+        # what another language says shows in no common word; only a model that knows it can tell
+        self._typical = self._samples() if embedder.is_multilingual() else []
         self.verifier = Verifier(bank, embedder, self._slices, config)
+
+    def _samples(self) -> list[str]:
+        """Some items of each benchmark, as a text long enough for its language to show."""
+        views = self._bank.views
+        return [
+            " ".join(view.text for view in views[bounds][:20]) for bounds in self._slices if bounds.start < bounds.stop
+        ]
 
     def _bar(self, benchmark: int, views: int) -> float:
         """What a text must reach to be encoded: the more views, the nearer the nearest of them is by chance."""
@@ -154,6 +166,9 @@ class Rephraser:
             if self._bank.programs:
                 # what a program does hardly shows in its words
                 lead[part] = np.where([p is not None for p in programs], np.maximum(lead[part], 1.0), lead[part])
+            for i, (_, view) in enumerate(views[part]):
+                if self._typical and programs[i] is None and any(is_foreign(t, view.text) for t in self._typical):
+                    lead[begin + i] = max(lead[begin + i], _like_a_question(view.text))
         return _best_apart(views, lead)
 
     def _lead(
@@ -236,6 +251,11 @@ class Rephraser:
                     self._bank.views[pair.view].text, pair.signals, pair.odds,
                     float(np.logaddexp.reduce(rivals)) if rivals else NO_RIVAL,
                 )  # fmt: skip
+
+
+def _like_a_question(text: str) -> float:
+    """In (0, 1]: the nearer a text's length is to a question's, the more."""
+    return 1 / (1 + abs(math.log((word_count(text) + 1) / QUESTION_WORDS)))
 
 
 def _may_be_variant(pair: Pair) -> bool:
