@@ -1,6 +1,6 @@
 """Fit the odds of the rephrase detector (`auditor.rephrase.scoring`), and say how well they carry over.
 
-    python -m benchmarks.rephrase_fit collect PAIRS.pkl [--model NAME] [--folder FOLDER]
+    python -m benchmarks.rephrase_fit collect PAIRS.pkl [--model NAME] [--folder FOLDER] [--benchmarks NAME...]
     python -m benchmarks.rephrase_fit fit PAIRS.pkl... [--foreign PAIRS.pkl]
 
 `collect` runs the detector's own cascade over rephrases and clean rows with its bars lowered, and keeps the signals of
@@ -87,10 +87,9 @@ def sets(folder: Path | None, model: str) -> dict[str, list[Row]]:
     return found | {"clean more": [Row({k: str(v) for k, v in r.items()}, None, -1) for r in more]}
 
 
-def collect(path: Path, model: str, folder: Path | None) -> None:
+def collect(path: Path, model: str, folder: Path | None, chosen_benchmarks: Sequence[str]) -> None:
     """Measure all pairs of all sets and keep them."""
     config = replace(ScanConfig(detectors=("rephrase",), model=model), rephrase_prefilter=OPEN)
-    chosen_benchmarks = ("gsm8k", "mmlu") if model == "multilingual" else ("gsm8k", "mmlu", "humaneval")
     benchmarks = [auditor.load_benchmark(f"{b}={PLACES[b]}") for b in chosen_benchmarks]
     index = BenchmarkIndex.build(benchmarks, config)
     embedder = load_embedder(model)
@@ -103,6 +102,8 @@ def collect(path: Path, model: str, folder: Path | None) -> None:
     texts: dict[str, int] = {}
     counts: dict[str, int] = {}
     for name, rows in sets(folder, model).items():
+        if any(row.truth and row.truth[0] not in names for row in rows):
+            continue
         fields = [text_fields(row.record, options) for row in rows]
         texts[name], counts[name] = sum(texts_in(f) for f in fields), len(rows)
         views = [(i, view) for i, f in enumerate(fields) for view in record_views(f)]
@@ -303,12 +304,13 @@ def main() -> None:
     one.add_argument("pairs", type=Path)
     one.add_argument("--model", default="all-MiniLM-L6-v2")
     one.add_argument("--folder", type=Path)
+    one.add_argument("--benchmarks", nargs="+", default=["gsm8k", "mmlu", "humaneval"], choices=list(PLACES))
     two = commands.add_parser("fit")
     two.add_argument("pairs", type=Path)
     two.add_argument("--foreign", type=Path)
     given = parser.parse_args()
     if given.command == "collect":
-        collect(given.pairs, given.model, given.folder)
+        collect(given.pairs, given.model, given.folder, given.benchmarks)
     else:
         fit_all(given.pairs, given.foreign)
 

@@ -317,8 +317,7 @@ def multilingual_sets() -> dict[str, Callable[[], RephraseSet]]:
     }
 
 
-FITTED = frozenset({"gsm8k", "mmlu", "humaneval", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh", "mmlu chinese",
-                    "mmlu chinese answered"})  # fmt: skip
+FITTED = frozenset({"gsm8k", "mmlu", "humaneval", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh"})
 """Sets whose odd-numbered half the odds were fitted on."""
 
 

@@ -3,11 +3,11 @@
 Logistic regressions, whose coefficients are below, in two rounds. The rough ones say which pairs are worth a close
 look. The close ones, with what is covered and warranted piece by piece, are the evidence: `benchmarks.rephrase_fit`
 fits them, to the odd-numbered half of the rephrases of GSM8K, MMLU (two subjects), GSM-Plus and HumanEval (and, with
-the multilingual model, of MGSM and of MMLU's Chinese translations) against the near misses among rows of GSM8K's
-training set, Alpaca, Dolly, MBPP, Wikipedia and C4, each kind of rephrase weighing the same; and it says how they carry
-over to the other half, and to a benchmark that they were fitted without. Cosines enter in units of the model that made
-them, so that the coefficients hold for other models. What is decided with the odds is not here: how many rephrases a
-corpus holds is found out from the corpus (`auditor.rephrase.calibration`).
+the multilingual model, of MGSM in German, Spanish and Chinese) against the near misses among rows of GSM8K's training
+set, Alpaca (Chinese for translations), Dolly, MBPP, Wikipedia and C4, each kind of rephrase weighing the same; and it
+says how they carry over to the other half, and to a benchmark that they were fitted without. Cosines enter in units of
+the model that made them, so that the coefficients hold for other models. What is decided with the odds is not here: how
+many rephrases a corpus holds is found out from the corpus (`auditor.rephrase.calibration`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ PROGRAM: Final = Weights(
     {"similarity": 4.27, "purpose": 4.58, "body": -1.76, "whole": 6.84, "values": 1.40, "values_share": 5.57,
      "overlap": -9.08, "name_share": -0.31, "alignment": 11.27, "covered": 6.35, "warranted": -3.87}, -1.52,
 )  # fmt: skip
-FOREIGN: Final = ROUGH_FOREIGN
+FOREIGN: Final = Weights(
+    {"similarity": -0.12, "gap": 12.92, "missing": -7.61, "added": -8.56, "information": 4.27, "covered": 14.06,
+     "warranted": 7.80}, -11.43,
+)  # fmt: skip
 
 
 def rough_log_odds(s: RephraseSignals) -> float:
