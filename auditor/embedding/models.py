@@ -81,7 +81,7 @@ class Embedder:
         A value may differ by some 0.002 with what else is in the batch; it is for finding candidates.
         """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
             vectors[batch] = self._run(self._fast, [texts[i] for i in batch])
@@ -94,7 +94,7 @@ class Embedder:
     def look_coarsely(self, texts: Sequence[str]) -> list[Pieces]:
         """Texts piece by piece, in batches and precision as `encode`."""
         found: list[Pieces | None] = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
             for i, pieces in zip(batch, self._pieces(self._fast, [texts[i] for i in batch]), strict=True):
