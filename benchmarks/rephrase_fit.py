@@ -44,7 +44,7 @@ TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names
                 "overlap", "alignment", "information", "covered", "warranted")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "alignment", "covered", "warranted")  # fmt: skip
-FOREIGN_SIGNALS = ("similarity", "gap", "missing", "added", "information", "covered", "warranted")
+FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")
 FLOOR = -5.0
 """Rough log odds below which no pair is kept."""
 CLOSE_FLOOR = -2.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from auditor.cache import cache_directory
 # examples every time, so that a run that was green stays green
 settings.register_profile("auditor", deadline=None, derandomize=True)
 settings.load_profile("auditor")
+
+# a shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

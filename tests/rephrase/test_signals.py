@@ -153,7 +153,9 @@ def test_programs_and_other_scripts_have_odds_of_their_own() -> None:
     assert log_odds(replace(program, purpose=0.5)) < log_odds(program)
     foreign = replace(base, foreign=1.0, overlap=0.0, alignment=0.0)
     assert log_odds(foreign) == log_odds(replace(foreign, negation=1.0, names_added=1.0))
-    assert log_odds(replace(foreign, similarity=0.1)) < log_odds(foreign)
+    for changes in ({"gap": -0.1}, {"covered": -0.1}, {"warranted": -0.1}, {"missing": 1.0}):
+        assert log_odds(replace(foreign, **changes)) < log_odds(foreign), changes
+    assert rough_log_odds(replace(foreign, similarity=0.1)) < rough_log_odds(foreign)
 
 
 def test_languages_are_told_apart_by_scripts_and_by_english() -> None:
