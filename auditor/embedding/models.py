@@ -262,7 +262,7 @@ def _quiet() -> Iterator[None]:
     """Without the progress bars that loading draws, and the advice that it prints."""
     before = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"
-    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers")]
+    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -122,10 +122,6 @@ class Verifier:
             for views in alike
         ]
 
-    def texts(self, looked: Looked, pair: Pair) -> tuple[str, str]:
-        """What of the record and of the item is compared piece by piece."""
-        return looked.text, self.text_of(pair)
-
     def piecewise(self, pair: Pair, benchmark: int, of_text: Pieces, of_item: Pieces) -> Pair:
         """A pair with what is missing and what is too much in it, from the pieces of both sides."""
         covered, warranted = coverage(of_item, of_text, self._nats[benchmark])
