@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
 
 TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names_added", "negation", "length",
-                "overlap", "alignment", "information", "covered", "warranted")  # fmt: skip
+                "overlap", "alignment", "information", "covered", "warranted", "tells")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "alignment", "covered", "warranted")  # fmt: skip
 FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")
@@ -49,7 +49,7 @@ FLOOR = -5.0
 """Rough log odds below which no pair is kept."""
 CLOSE_FLOOR = -2.5
 """Those from which on a pair is measured closely."""
-OPEN = 0.12
+OPEN = -1.2
 """Prefilter of the fit: more passes than in a scan."""
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from auditor.cache import cache_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,17 +43,20 @@ _PIECE_MARKS: Final = "▁Ġ"
 
 def words_of(text: str) -> list[str]:
     """Lower-case words and numbers of a text; of scripts without spaces, characters, pairs and triples of them."""
-    found = _WORDS.findall(text.lower())
-    if text.isascii():
-        return found
-    words: list[str] = []
-    for word in found:
-        if not _HAN.search(word):
-            words.append(word)
+    return [word for word, _ in _words_with_places(text.lower())]
+
+
+def _words_with_places(lower: str) -> Iterator[tuple[str, int]]:
+    """The words of a text in lower case, and where each begins."""
+    plain = lower.isascii()
+    for found in _WORDS.finditer(lower):
+        word, begin = found.group(), found.start()
+        if plain or not _HAN.search(word):
+            yield word, begin
             continue
         for size in (1, 2, 3):
-            words += [word[i : i + size] for i in range(len(word) - size + 1)]
-    return words
+            for i in range(len(word) - size + 1):
+                yield word[i : i + size], begin + i
 
 
 @dataclass(frozen=True)
@@ -112,17 +115,45 @@ class WordVectors:
 
     def bags(self, texts: Iterable[str]) -> Bags:
         """The known words of texts."""
+        return self.bags_of_parts([(text, 0, len(text)) for text in texts])
+
+    def bags_of_parts(self, parts: Sequence[tuple[str, int, int]]) -> Bags:
+        """The known words of parts of texts, each (text, begin, end). A text is read once for consecutive parts of it;
+        what a part cuts in two is in neither."""
+        owners: list[NDArray[np.int64]] = []
+        numbers: list[NDArray[np.int64]] = []
+        source, (own, begins, ends) = "", self._known_in("")
+        for i, (text, begin, end) in enumerate(parts):
+            if text is not source:
+                source, (own, begins, ends) = text, self._known_in(text)
+            place = slice(*np.searchsorted(begins, [begin, end]))
+            inside = own[place][ends[place] <= end]
+            numbers.append(inside)
+            owners.append(np.full(len(inside), i, np.int64))
+        none = np.zeros(0, np.int64)
+        keys, counts = np.unique(
+            np.concatenate([none, *owners]) * len(self.words) + np.concatenate([none, *numbers]), return_counts=True
+        )
+        start = np.searchsorted(keys, np.arange(len(parts) + 1) * len(self.words)).astype(np.int64)
+        return Bags(start, (keys % max(len(self.words), 1)).astype(np.int32), counts.astype(np.float32))
+
+    def _known_in(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """(numbers, begins, ends) of the known words of a text, by where they begin."""
         number: dict[str, int] = self._number  # type: ignore[attr-defined]
-        columns: list[int] = []
-        counts: list[int] = []
-        ends = [0]
-        for text in texts:
-            found = Counter(number[w] for w in words_of(text) if w in number)
-            for place in sorted(found):
-                columns.append(place)
-                counts.append(found[place])
-            ends.append(len(columns))
-        return Bags(np.array(ends, np.int64), np.array(columns, np.int32), np.array(counts, np.float32))
+        lower = text.lower()
+        if len(lower) != len(text):
+            lower = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
+        # numbers, not objects: a record may have millions of words
+        found = (
+            value
+            for word, begin in _words_with_places(lower)
+            if (n := number.get(word)) is not None
+            for value in (n, begin, begin + len(word))
+        )
+        rows = np.fromiter(found, np.int64).reshape(-1, 3)
+        if not lower.isascii():
+            rows = rows[np.argsort(rows[:, 1], kind="stable")]
+        return rows[:, 0], rows[:, 1], rows[:, 2]
 
     def embed_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors, float32 [texts, DIMENSION]; zeros for a text without a known word."""

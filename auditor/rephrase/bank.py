@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from auditor.rephrase.code import Program
     from auditor.types import Item
 
-BANK_VERSION: Final = "4"
+BANK_VERSION: Final = "5"
 SAMPLE: Final = 2000
 """Items of a benchmark whose nearest siblings say what cosine is ordinary in it."""
 CLOSE_SAMPLE: Final = 100
@@ -43,6 +43,10 @@ SAME_QUESTION: Final = 0.97
 """Cosine from which on two items of a benchmark ask the same: the second is no rival of the first."""
 USUAL: Final = 0.6
 """That median where no benchmark of a run is large enough to tell: what it is for MiniLM and most benchmarks."""
+LIKE: Final = 0.45
+"""Cosine of two words from which on one stands for the other a little."""
+NEIGHBOURS: Final = 16
+"""Words that one stands for, at the most."""
 _FIRST_KINDS: Final = frozenset({QUESTION, PURPOSE})
 _STATIC_KINDS: Final = frozenset({QUESTION, ASK, ANSWERED, PURPOSE})
 
@@ -73,6 +77,12 @@ class Arrays:
     """[benchmarks, pieces of the model's vocabulary]: items that have the piece."""
     ordinary_covered: NDArray[np.float32]
     """[benchmarks]: how much of an item its nearest sibling says too, piece by piece, in the median."""
+    near_start: NDArray[np.int64]
+    """[stems + 1]"""
+    near_ids: NDArray[np.int32]
+    """Stems of items that are like stem s, itself among them: near_ids[near_start[s]:near_start[s + 1]]."""
+    near_likeness: NDArray[np.float32]
+    """In (0, 1]: how like they are."""
     word_vectors: NDArray[np.float32]
     word_weights: NDArray[np.float32]
 
@@ -193,7 +203,8 @@ def _make(
     covered = _ordinary_covered(embedder, views, vectors, first, of_benchmark, pieces)
     arrays = Arrays(
         vectors, coarse, _ordinary(vectors, first, of_benchmark, count), _ordinary(coarse, first, of_benchmark, count),
-        start, ids, stem_of, counts, items, pieces, covered, words.vectors, words.weights,
+        start, ids, stem_of, counts, items, pieces, covered, *_neighbours(words.vectors, stem_of, len(stems), ids),
+        words.vectors, words.weights,
     )  # fmt: skip
     staging = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
@@ -237,10 +248,9 @@ def _ordinary_covered(
         likeness = vectors[sample] @ vectors[own].T
         likeness[likeness > SAME_QUESTION] = -1.0
         nats = piece_nats(counts, len(own))
-        found = [
-            coverage(embedder.look(views[int(i)].text), embedder.look(views[int(own[j])].text), nats)[0]
-            for i, j in zip(sample, likeness.argmax(axis=1), strict=True)
-        ]
+        looked = embedder.look_at([views[int(i)].text for i in sample])
+        nearest = embedder.look_at([views[int(own[j])].text for j in likeness.argmax(axis=1)])
+        found = [coverage(one, other, nats)[0] for one, other in zip(looked, nearest, strict=True)]
         medians[benchmark] = np.median(found)
     return _filled(medians)
 
@@ -250,6 +260,38 @@ def _stems(words: Sequence[str]) -> tuple[NDArray[np.int32], dict[str, int]]:
     found = [next(iter(content_words(word)), "") for word in words]
     stems = {stem: i for i, stem in enumerate(sorted(set(found) - {""}))}
     return np.array([stems.get(stem, -1) for stem in found], np.int32), stems
+
+
+def _neighbours(
+    vectors: NDArray[np.float32], stem_of: NDArray[np.int32], stems: int, used: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """(start, ids, likeness) of the stems of items that are like each stem (see `Arrays.near_start`)."""
+    means = np.zeros((stems, vectors.shape[1]), np.float32)
+    known = stem_of >= 0
+    np.add.at(means, stem_of[known], _unit_rows(vectors[known]))
+    means = _unit_rows(means)
+    aims = np.unique(used)
+    ends, ids, likeness = [0], [], []
+    for begin in range(0, stems, 1024):
+        cosines = means[begin : begin + 1024] @ means[aims].T
+        place = np.searchsorted(aims, np.arange(begin, begin + len(cosines)))
+        for row, own in enumerate(place):
+            if own < len(aims) and aims[own] == begin + row:
+                cosines[row, own] = 1.0
+            near = np.flatnonzero(cosines[row] >= LIKE)
+            near = np.sort(near[np.argsort(-cosines[row, near], kind="stable")[:NEIGHBOURS]])
+            ids.append(aims[near])
+            likeness.append((cosines[row, near] - LIKE) / (1 - LIKE) + 1e-6)
+            ends.append(ends[-1] + len(near))
+    none = np.zeros(0, np.int32)
+    return (
+        np.array(ends, np.int64), np.concatenate([none, *ids]).astype(np.int32),
+        np.concatenate([none.astype(np.float32), *likeness]).astype(np.float32),
+    )  # fmt: skip
+
+
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def stemmed(bags: Bags, stem_of: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditor.kernels.overlap import best_overlaps
-from auditor.rephrase.bank import stemmed
 from auditor.rephrase.calibration import RephraseTally
-from auditor.rephrase.code import program_in
+from auditor.rephrase.lookup import Lookup
 from auditor.rephrase.scoring import variant_log_odds
 from auditor.rephrase.signals import is_foreign
 from auditor.rephrase.verifier import Looked, Pair, Verifier, body_of
@@ -28,25 +26,18 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
     from auditor.sources import TextField
 
-CHUNK: Final = 512
-"""Views that are compared with all items at once: some 100 MB of cosines against the 50,000 views of 18,000 items."""
-COARSE_ITEMS: Final = 8
-"""Item views that a record's view is compared with word by word before the model is asked."""
+CHUNK: Final = 256
+"""Views that are compared with all items at once: some 50 MB of cosines against the 50,000 views of 18,000 items."""
 QUESTION_WORDS: Final = 50
 """Of parts in another language, which all reach the model, those of about so many words, where they overlap."""
-WORDS_COUNT: Final = 0.6
-"""What the words that are shared count beside the word vectors."""
-WORDS_ADD: Final = 0.35
-"""The most that they add in practice: where all rare words are shared, the word vectors are near too."""
-PREFILTER_OFFSET: Final = 0.14
-"""With the slope of `ScanConfig.rephrase_prefilter`: HumanEval's 164 items need 0.2 of the way from an ordinary sibling
-to the same text, MMLU's 14,000 need 0.5."""
 WORTH_A_CLOSE_LOOK: Final = -1.5
 """Rough log odds from which on a pair is measured closely."""
 HALF_PRECISION: Final = 0.3
 """Log odds that half precision may be wrong by."""
 AT_ONCE: Final = 256
 """Candidates that are looked at together: the pieces of their texts take some 50 MB."""
+EXACT_AT_ONCE: Final = 64
+"""Candidates that are measured exactly together: the pieces of their texts, two to six each, are kept meanwhile."""
 NO_RIVAL: Final = -30.0
 """Log odds where there is no other item."""
 VARIANT: Final = 3.5
@@ -97,9 +88,7 @@ class Rephraser:
         self._config = config
         # views come benchmark after benchmark
         self._slices = [slice(*np.searchsorted(bank.benchmark_of, [b, b + 1])) for b in range(len(names))]
-        self._coarse = [_product(bank.arrays.coarse[bounds]) for bounds in self._slices]
-        self._bars = [self._bar(b, bounds.stop - bounds.start) for b, bounds in enumerate(self._slices)]
-        self._nats = [bank.nats(b) for b in range(len(names))]
+        self._lookup = Lookup(bank, self._slices, config.rephrase_prefilter)
         self._fine = _product(bank.arrays.vectors)
         # what another language says shows in no common word; only a model that knows it can tell
         self._typical = self._samples() if embedder.is_multilingual() else []
@@ -111,12 +100,6 @@ class Rephraser:
         return [
             " ".join(view.text for view in views[bounds][:20]) for bounds in self._slices if bounds.start < bounds.stop
         ]
-
-    def _bar(self, benchmark: int, views: int) -> float:
-        """What a text must reach to be encoded: the more views, the nearer the nearest of them is by chance."""
-        ordinary = float(self._bank.arrays.coarse_ordinary[benchmark])
-        share = self._config.rephrase_prefilter * math.log10(max(views, 10)) - PREFILTER_OFFSET
-        return ordinary + share * (1 - ordinary)
 
     def __call__(self, records: Sequence[tuple[int, Sequence[TextField]]]) -> tuple[list[Rephrase], RephraseTally]:
         """What (row, texts) of some records may rephrase, and the tally of all that was looked at."""
@@ -133,7 +116,7 @@ class Rephraser:
                 if key not in best or candidate.pair.odds > best[key].pair.odds:
                     best[key] = candidate
         together: dict[tuple[int, int], list[Candidate]] = {}
-        for candidate in self.piecewise([best[key] for key in sorted(best)]):
+        for candidate in self.exactly(list(self.piecewise([best[key] for key in sorted(best)]))):
             together.setdefault((candidate.row, candidate.benchmark), []).append(candidate)
         found = [rephrase for key in sorted(together) for rephrase in self._verified(together[key], tally)]
         found.sort(key=lambda rephrase: (rephrase.row, rephrase.items))
@@ -149,20 +132,27 @@ class Rephraser:
                 of_text, of_item = pieces[c.looked.text], pieces[self.verifier.text_of(c.pair)]
                 yield replace(c, pair=self.verifier.piecewise(c.pair, c.benchmark, of_text, of_item))
 
+    def exactly(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Candidates, those that may matter measured in full precision, each by itself."""
+        for begin in range(0, len(candidates), EXACT_AT_ONCE):
+            part = candidates[begin : begin + EXACT_AT_ONCE]
+            matter = [c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) for c in part]
+            self.verifier.prepare([(c.looked, c.pair) for c, does in zip(part, matter, strict=True) if does])
+            for c, does in zip(part, matter, strict=True):
+                yield replace(c, pair=self.verifier.exactly(c.looked, c.pair, c.benchmark)) if does else c
+
     def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by word vectors and by the words that are
         shared; of those that overlap, the best."""
-        words = self._bank.words
         lead = np.full(len(views), -np.inf, np.float32)
         for begin in range(0, len(views), CHUNK):
             part = slice(begin, begin + CHUNK)
-            programs = [program_in(view.text) for _, view in views[part]]
-            bags = words.bags(p.purpose if p else v.text for p, (_, v) in zip(programs, views[part], strict=True))
-            vectors = words.embed_bags(bags)
-            start, ids = stemmed(bags, self._bank.arrays.stem_of)
-            for number, bounds in enumerate(self._slices):
-                if bounds.start < bounds.stop:
-                    lead[part] = np.maximum(lead[part], self._lead(vectors, start, ids, number))
+            programs = [view.program() for _, view in views[part]]
+            parts = [
+                (v.source, v.begin, v.begin + len(v.text)) if p is None else (p.purpose, 0, len(p.purpose))
+                for p, (_, v) in zip(programs, views[part], strict=True)
+            ]
+            lead[part] = self._lookup.lead(self._bank.words.bags_of_parts(parts))
             if self._bank.programs:
                 # what a program does hardly shows in its words
                 lead[part] = np.where([p is not None for p in programs], np.maximum(lead[part], 1.0), lead[part])
@@ -171,41 +161,9 @@ class Rephraser:
                     lead[begin + i] = max(lead[begin + i], _like_a_question(view.text))
         return _best_apart(views, lead)
 
-    def _lead(
-        self, vectors: NDArray[np.float32], start: NDArray[np.int64], ids: NDArray[np.int32], benchmark: int
-    ) -> NDArray[np.float32]:
-        """How far some texts are above the bar of a benchmark: [texts]; below 0 they are not worth it."""
-        arrays, first = self._bank.arrays, self._slices[benchmark].start
-        bar = self._bars[benchmark]
-        lead = np.full(len(vectors), -np.inf, np.float32)
-        likely, likeness, near = self._nearest(vectors, benchmark, bar - WORDS_ADD)
-        if not len(likely):
-            return lead
-        sizes = np.diff(start)[likely]
-        own_start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        own = np.concatenate([ids[start[t] : start[t + 1]] for t in likely]).astype(np.int32)
-        best = np.zeros(len(likely), np.float32)
-        best_overlaps(
-            own_start, own, near + first, likeness, arrays.stem_start, arrays.stem_ids, self._nats[benchmark],
-            WORDS_COUNT, best,
-        )  # fmt: skip
-        lead[likely] = best - bar
-        return lead
-
-    def _nearest(
-        self, vectors: NDArray[np.float32], benchmark: int, floor: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-        """(numbers of the texts that come above `floor`; cosines and places of the items nearest to each)."""
-        import torch
-
-        found = self._coarse[benchmark](vectors)
-        likely = torch.nonzero(found.amax(dim=1) >= floor).flatten()
-        top = torch.topk(found[likely], min(COARSE_ITEMS, found.shape[1]), dim=1)
-        return likely.numpy(), top.values.float().numpy(), top.indices.numpy()
-
     def candidates(self, part: Sequence[tuple[int, RecordView]], bar: float) -> Iterator[Candidate]:
         """Encode views and measure the nearest items of each benchmark: the pairs whose rough odds reach `bar`."""
-        programs = [program_in(view.text) for _, view in part]
+        programs = [view.program() for _, view in part]
         texts = [p.purpose if p else view.text for p, (_, view) in zip(programs, part, strict=True)]
         fine = self._embedder.encode(texts)
         coded = [i for i, program in enumerate(programs) if program]
@@ -224,14 +182,9 @@ class Rephraser:
                             yield Candidate(row, view, looked, number, pair)
 
     def _verified(self, candidates: Sequence[Candidate], tally: RephraseTally) -> Iterator[Rephrase]:
-        """The candidates of one record and benchmark measured exactly and counted; of those in the same place the best
-        is given, and the others, which ask something else, are negatives."""
-        exact = [
-            replace(c, pair=self.verifier.exactly(c.looked, c.pair, c.benchmark))
-            if c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) else c
-            for c in candidates
-        ]  # fmt: skip
-        exact.sort(key=lambda c: (-c.pair.odds, c.pair.unit))
+        """The candidates of one record and benchmark counted; of those in the same place the best is given, and the
+        others, which ask something else, are negatives."""
+        exact = sorted(candidates, key=lambda c: (-c.pair.odds, c.pair.unit))
         kept: list[RecordView] = []
         for candidate in exact:
             view, pair = candidate.view, candidate.pair

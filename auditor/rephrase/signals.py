@@ -31,6 +31,15 @@ _NEGATION: Final = re.compile(
 _ENDINGS: Final = tuple(
     "ational ization fulness ingly edly ation ments ment ness ings ing ies ied ers est ed er es ly s e".split()
 )
+_QUESTION_MARKS: Final = re.compile(r"[?？؟]|_{3,}|\.{3}|…")
+_ENDED: Final = re.compile(r"[.!。！][\"'”’)\]]*\s*$")
+_ORDER: Final = re.compile(
+    r"(?:^|[.!?:\n]\s+)(?:please\s+)?(?:answer|assess|calculate|check|choose|classify|compare|complete|compute|consider|count|"
+    r"create|define|derive|describe|determine|discuss|estimate|evaluate|examine|explain|factor|fill|find|generate|give|"
+    r"identify|implement|let|list|match|name|order|pick|predict|prove|provide|rank|return|select|show|simplify|solve|"
+    r"specify|state|statement|suggest|summarize|suppose|tell|write)\b",
+    re.IGNORECASE,
+)
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _FOREIGN: Final = re.compile(r"[\u0370-\u1fff\u3040-\ud7af]")
 FEW_WORDS: Final = 8
@@ -99,6 +108,12 @@ def is_foreign(one: str, other: str) -> bool:
     return None not in english and english[0] != english[1]
 
 
+@lru_cache(maxsize=8192)
+def asks(text: str) -> bool:
+    """Whether a text asks for something: by a question mark, a blank, an order, or a sentence that is left open."""
+    return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _ORDER.search(text))
+
+
 class Rarity:
     """How much each content word says among the items of a benchmark."""
 
@@ -160,6 +175,8 @@ class RephraseSignals:
     name_share: float = 0.0
     """Share of the words of the item's function name."""
     is_program: bool = False
+    tells: float = 0.0
+    """1 where the item asks and the text only tells: what answers a question is not the question."""
     covered: float = 0.0
     """How much of the item the text says too, piece by piece, in units of the model; 0 before a close look."""
     warranted: float = 0.0
@@ -242,4 +259,5 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         foreign=float(foreign),
         numbers=numbers.stated,
         changed=changed,
+        tells=float(not foreign and asks(question) and not asks(text)),
     )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from rapidfuzz import fuzz
 
+from auditor.kernels.lookalikes import largest
 from auditor.rephrase.bank import SAME_QUESTION
 from auditor.rephrase.pieces import coverage
 from auditor.rephrase.quantities import compare_quantities
 from auditor.rephrase.scoring import log_odds, rough_log_odds
 from auditor.rephrase.signals import RephraseSignals, content_words, measure
-from auditor.rephrase.views import BODY, PURPOSE, WHOLE, RecordView
+from auditor.rephrase.views import ANSWERED, ASK, BODY, OPTIONS, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,30 @@ class Looked:
     as_is: NDArray[np.float32] | None = None
 
 
+class Looks:
+    """Texts as the model sees them in full precision, the last ones remembered. Safe to use from any number of
+    threads."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Pieces] = {}
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Look at texts, which `of` then gives at once."""
+        known = self._known
+        unknown = [text for text in dict.fromkeys(texts) if text not in known]
+        if len(known) + len(unknown) > REMEMBERED:
+            # what is asked for next is what was asked for last, for the most part; another thread keeps what it has
+            kept = {text: known[text] for text in dict.fromkeys(texts) if text in known}
+            known = self._known = kept
+        known.update(zip(unknown, self._embedder.look_at(unknown), strict=True))
+
+    def of(self, text: str) -> Pieces:
+        """A text."""
+        found = self._known.get(text)
+        return found if found is not None else self._embedder.look(text)
+
+
 class Verifier:
     """Measures pairs. Safe to call from any number of threads."""
 
@@ -73,7 +97,7 @@ class Verifier:
         self._bank = bank
         self._slices = slices
         self._floor = config.rephrase_floor
-        self._pieces = lru_cache(maxsize=REMEMBERED)(embedder.look)
+        self._looks = Looks(embedder)
         self._nats = [bank.piece_nats(b) for b in range(len(slices))]
 
     def nearest(self, looked: Looked, likeness: NDArray[np.float32], benchmark: int) -> list[Pair]:
@@ -85,8 +109,8 @@ class Verifier:
             benchmark: which of the index's.
         """
         bank, first = self._bank, self._slices[benchmark].start
-        near = np.argpartition(-likeness, min(NEAR, len(likeness) - 1))[:NEAR]
-        near = near[np.argsort(-likeness[near], kind="stable")]
+        near = np.zeros(NEAR, np.int64)
+        near = near[: largest(likeness, near)]
         ordinary = float(bank.arrays.ordinary[benchmark])
         if (float(likeness[near[0]]) - ordinary) / (1 - ordinary) < self._floor:
             return []
@@ -97,9 +121,24 @@ class Verifier:
             # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
             rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
             gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
-            signals = self._measure(view, benchmark, looked, (cosine - ordinary) / (1 - ordinary), gap)
-            pairs.append(Pair(int(bank.unit_of[view]), view, signals, rough_log_odds(signals)))
+            shown = [
+                Pair(int(bank.unit_of[v]), v, signals, rough_log_odds(signals))
+                for v in self._readings(view)
+                for signals in [
+                    self._measure(v, benchmark, looked, (float(likeness[v - first]) - ordinary) / (1 - ordinary), gap)
+                ]
+            ]
+            pairs.append(max(shown, key=lambda pair: pair.odds))
         return pairs
+
+    def _readings(self, view: int) -> tuple[int, ...]:
+        """A view, and the question by itself where the view has options or the answer too: they make a question known,
+        and a text that leaves them out would lack most of it."""
+        bank = self._bank
+        if bank.views[view].kind not in (OPTIONS, ANSWERED):
+            return (view,)
+        question = int(np.searchsorted(bank.unit_of, bank.unit_of[view]))
+        return (view, question + (bank.views[question + 1].kind == ASK))
 
     def _distinct(self, near: Sequence[int], text: str) -> list[int]:
         """Of views from the nearest on, those that ask different things; of those that the embedding takes for
@@ -135,17 +174,26 @@ class Verifier:
         """A pair in full precision, each text by itself: what else is scanned changes nothing."""
         bounds, bank = self._slices[benchmark], self._bank
         own = bank.arrays.vectors[bounds]
-        pieces = self._pieces(looked.text)
+        pieces = self._looks.of(looked.text)
         likeness = own @ pieces.whole
         exact = replace(looked, whole=pieces.whole)
         if looked.program is not None:
-            as_is = self._pieces(looked.view.text).whole
-            exact = replace(exact, body=self._pieces(body_of(looked.program)).whole, as_is=as_is)
+            as_is = self._looks.of(looked.view.text).whole
+            exact = replace(exact, body=self._looks.of(body_of(looked.program)).whole, as_is=as_is)
             likeness = np.maximum(likeness, own @ as_is)
         found = self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
         same = [other for other in found if other.unit == pair.unit]
         best = same[0] if same else pair
-        return self.piecewise(best, benchmark, pieces, self._pieces(self.text_of(best)))
+        return self.piecewise(best, benchmark, pieces, self._looks.of(self.text_of(best)))
+
+    def prepare(self, pairs: Sequence[tuple[Looked, Pair]]) -> None:
+        """Look at the texts of pairs that `exactly` will be asked about, all at once, which is much quicker."""
+        texts: list[str] = []
+        for looked, pair in pairs:
+            texts += [looked.text, self.text_of(pair)]
+            if looked.program is not None:
+                texts += [looked.view.text, body_of(looked.program)]
+        self._looks.prepare(texts)
 
     def text_of(self, pair: Pair) -> str:
         """What of the item is compared: its nearest view, or what its program is for."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from auditor.rephrase.code import Program, program_in
+from auditor.rephrase.code import MAX_CODE, Program, program_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +45,7 @@ _LABEL: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^\W_]+")
 _NO_SPACES: Final = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
+_SOME_WORDS: Final = re.compile(rf"(?:[^\W_]++[\W_]++){{{MIN_VIEW_WORDS - 1}}}[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def last_part(question: str) -> str:
 
 def word_count(text: str) -> int:
     """Words of a text; two characters of a script without spaces count as one."""
-    return len(_WORD.findall(text)) + len(_NO_SPACES.findall(text)) // 2
+    words = len(_WORD.findall(text))
+    return words if text.isascii() else words + len(_NO_SPACES.findall(text)) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,12 @@ class RecordView:
     text: str
     source: str
     """That text, whole."""
+    may_be_program: bool = True
+    """False where it is known to hold none."""
+
+    def program(self) -> Program | None:
+        """The program that it holds; None where it holds none."""
+        return program_in(self.text) if self.may_be_program else None
 
     def around(self, size: int) -> str:
         """The part with up to `size` characters on each side."""
@@ -141,33 +149,35 @@ def _of_text(number: int, text: str) -> Iterator[RecordView]:
     words = word_count(text)
     if words < MIN_VIEW_WORDS:
         return
-    whole = _view(number, text, 0, len(text))
     if program_in(text) is not None:
+        whole = _view(number, text, 0, len(text), may_be_program=True)
         if whole is not None:
             yield whole
         return
     spans = [(0, len(text)), *_labelled(text)]
     if words > WINDOW_WORDS or len(text) > MAX_VIEW:
         spans += _paragraphs(text)
-        spans += _windows(text, WINDOW_WORDS)
-        spans += _windows(text, SHORT_WINDOW_WORDS)
+        bounds, sizes = _sentences(text)
+        spans += _windows(WINDOW_WORDS, bounds, sizes)
+        spans += _windows(SHORT_WINDOW_WORDS, bounds, sizes)
     seen: set[str] = set()
     for begin, end in dict.fromkeys(spans):
-        view = _view(number, text, begin, end)
+        # of a very long text not all was looked at
+        view = _view(number, text, begin, end, may_be_program=len(text) > MAX_CODE)
         if view is not None and view.text not in seen:
             seen.add(view.text)
             yield view
 
 
-def _view(number: int, text: str, begin: int, end: int) -> RecordView | None:
+def _view(number: int, text: str, begin: int, end: int, *, may_be_program: bool) -> RecordView | None:
     part = text[begin:end]
     lead = len(part) - len(part.lstrip())
     stripped = part.strip()
-    # four hundred characters mostly answer it; a line of dashes may stand before what is said
-    if word_count(stripped[:400]) < MIN_VIEW_WORDS and word_count(stripped[:MAX_VIEW]) < MIN_VIEW_WORDS:
+    shown = stripped[:MAX_VIEW]
+    if not _SOME_WORDS.search(shown) and word_count(shown) < MIN_VIEW_WORDS:
         return None
     begin += lead
-    return RecordView(number, begin, begin + len(stripped), stripped[:MAX_VIEW], text)
+    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program)
 
 
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
@@ -193,16 +203,21 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
         begin = end if found is None else found.end()
 
 
-def _windows(text: str, limit: int) -> Iterator[tuple[int, int]]:
-    """Runs of sentences of about `limit` words, each beginning half a window after the one before."""
+def _sentences(text: str) -> tuple[list[int], list[int]]:
+    """(where sentences begin, and the end of the text; the words of each)."""
     bounds = [0]
     for found in _SENTENCE_END.finditer(text):
         if found.end() > bounds[-1]:
             bounds.append(found.end())
     if bounds[-1] < len(text):
         bounds.append(len(text))
+    return bounds, [word_count(text[a:b]) for a, b in pairwise(bounds)]
+
+
+def _windows(limit: int, bounds: Sequence[int], words_in: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Runs of sentences of about `limit` words, each beginning half a window after the one before."""
     # where hardly a word stands (rules, long addresses), by characters: no window is longer than a view
-    sizes = [max(word_count(text[a:b]), (b - a) * limit // MAX_VIEW) for a, b in pairwise(bounds)]
+    sizes = [max(n, (b - a) * limit // MAX_VIEW) for n, (a, b) in zip(words_in, pairwise(bounds), strict=True)]
     first = 0
     while first < len(sizes):
         last, words = first, 0

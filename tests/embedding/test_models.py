@@ -264,3 +264,15 @@ def test_a_model_that_is_nowhere(hub: Hub, tmp_path: Path, name: str) -> None:
     said = from_hub(hub, tmp_path, name)
     assert said.startswith(f"InputError 2 the model {name!r} cannot be loaded (")
     assert "a folder of a sentence-transformers model, or its name on the Hugging Face hub" in said
+
+
+def test_what_a_text_is_looked_at_with_changes_nothing(embedder: Embedder) -> None:
+    texts = [f"{TEXTS[i % len(TEXTS)]} {'eggs ' * (i % 7)}" for i in range(23)]
+    alone = [embedder.look(text) for text in texts]
+    for order in (list(range(23)), list(range(22, -1, -1)), [5, 5, 1]):
+        together = embedder.look_at([texts[i] for i in order])
+        for i, pieces in zip(order, together, strict=True):
+            assert pieces.whole.tobytes() == alone[i].whole.tobytes()
+            assert pieces.vectors.tobytes() == alone[i].vectors.tobytes()
+            assert pieces.ids.tolist() == alone[i].ids.tolist() == embedder.piece_ids([texts[i]])[0]
+    assert embedder.look_at([]) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +47,27 @@ def test_words_of_any_text(text: str) -> None:
     found = words_of(text)
     assert all(found)
     assert not any(c.isspace() or c == "_" for word in found for c in word)
+
+
+@given(st.lists(st.sampled_from(["egg ", "basket, ", "İstanbul ", "汉字 ", "12.", "Straße\n"]), max_size=12), st.data())
+def test_parts_have_the_words_that_stand_in_them_whole(signs: list[str], data: st.DataObject) -> None:
+    names = ("12", "basket", "egg", "straße", "字", "汉", "汉字")
+    known = WordVectors(names, np.ones((7, 2), np.float32), np.ones(7, np.float32))
+    text = "".join(signs)
+    spans = data.draw(st.lists(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))), max_size=4))
+    parts = [(text, min(span), max(span)) for span in spans] + [("egg", 0, 3)]
+    bags = known.bags_of_parts(parts)
+    for i, (source, begin, end) in enumerate(parts):
+        lower = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in source)
+        place = slice(bags.start[i], bags.start[i + 1])
+        found = {names[w]: int(n) for w, n in zip(bags.words[place], bags.counts[place], strict=True)}
+        expected = Counter(
+            name for name in names
+            for m in re.finditer(name if name in "汉字" else rf"(?<!\w){name}(?!\w)", lower)
+            if begin <= m.start() and m.end() <= end
+        )  # fmt: skip
+        assert found == dict(expected)
+        assert bags.words[place].tolist() == sorted(bags.words[place])
 
 
 def test_likeness_by_words(embedder: Embedder, cache: Path) -> None:

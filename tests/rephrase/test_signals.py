@@ -13,6 +13,7 @@ from auditor.rephrase.scoring import log_odds, rough_log_odds, variant_log_odds
 from auditor.rephrase.signals import (
     Rarity,
     RephraseSignals,
+    asks,
     content_words,
     is_foreign,
     measure,
@@ -176,3 +177,34 @@ def test_code_and_lists_are_of_no_language() -> None:
         english, "for row in table: total += row.price; print(total, count, mean, median, mode, range)"
     )
     assert not is_foreign(english, "Apples, pears, plums, cherries, lemons, oranges, melons, grapes, figs, dates")
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("Why is the sky blue?", True),
+        ("为什么天是蓝的？", True),
+        ("The Macpherson Report highlighted the increasing problem of", True),
+        ("Mass-society theory suggests that:", True),
+        ("Find the characteristic of the ring Z x Z.", True),
+        ("There are 12 eggs. Calculate how many are left.", True),
+        ("The ____ is the powerhouse of the cell.", True),
+        ("The sky is blue because air scatters blue light most.", False),
+        ('He said: "It is finding the way."', False),
+        ("Thank you!", False),
+        ("天是蓝的。", False),
+        ("", True),
+    ],
+)
+def test_what_asks(text: str, does: bool) -> None:
+    assert asks(text) == does
+
+
+def test_what_tells_the_answer_is_not_the_question() -> None:
+    question = "What gives Earth its seasons?"
+    told = of(question, "The tilt of its axis gives Earth its seasons.")
+    asked = of(question, "What is it that gives Earth its seasons?")
+    assert (told.tells, asked.tells) == (1.0, 0.0)
+    assert of("The tilt gives Earth its seasons.", "The tilt of its axis gives it seasons.").tells == 0.0
+    assert of(question, "地球的四季是由什么造成的。").tells == 0.0, "in another language nothing is said of it"
+    assert log_odds(replace(told, tells=0.0)) - log_odds(told) > 2
