@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.errors import SourceError
-from auditor.sources import ReadOptions, Source
+from auditor.sources import ReadOptions, Source, open_source
 from auditor.sources.open import open_parquet
 from auditor.sources.stream import SourceStream
 
 from .reading import gather, read
+from .web import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,3 +260,37 @@ def test_a_file_that_is_replaced_while_it_is_read(tmp_path: Path) -> None:
         stream.digest()
     assert caught.value.reason == "changed_while_reading"
     stream.close()
+
+
+def test_what_breaks_because_somebody_writes_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_groups(path, [300] * 6, compression="none", use_dictionary=False)
+    opened = open_parquet(source_of(path), OPTIONS)
+    assert opened is not None
+    file, parquet = opened
+    stream = SourceStream(str(path), file, parquet.drafts(), None)
+    blocks = [next(stream)]
+    broken(path, [2, 3])
+    blocks += stream
+    stream.close()
+    reading = gather(blocks)
+    assert reading.reasons == [("changed_while_reading", None)]
+    assert sorted(reading.rows) == list(range(600))
+    assert blocks[-1].cut
+
+
+def test_a_connection_that_is_lost_ends_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDITOR_RETRIES", "0")
+    path = tmp_path / "a.parquet"
+    write_groups(path, [300] * 6)
+    with serving() as web:
+        web.files["/a.parquet"] = path.read_bytes()
+        source = Source("a.parquet", f"{web.address}/a.parquet", path.stat().st_size, "parquet")
+        stream = open_source(source, OPTIONS)
+        blocks = [next(stream)]
+        web.statuses = [503] * 20
+        blocks += stream
+        stream.close()
+    assert gather(blocks).reasons == [("connection_lost", None)]
+    assert f"read up to record {blocks[-1].first_row}" in blocks[-1].skips[0].detail
+    assert blocks[-1].cut
