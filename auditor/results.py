@@ -41,7 +41,7 @@ from auditor.verdict import Signals, decide
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from auditor.baseline import Baseline
+    from auditor.baseline import Applied, Baseline
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
     from auditor.journal import Journal
@@ -168,18 +168,26 @@ class ScanResult:
     def findings(self) -> Sequence[Finding]:
         """Matches merged into what a person acts on, worst first; those that the baseline accepts say so."""
         found = self._merged()
-        return found if self.baseline is None else apply_baseline(found, self.baseline).findings
+        return found if self.baseline is None else self._applied(found, self.baseline).findings
 
     def _merged(self) -> Sequence[Finding]:
         if isinstance(self.matches, tuple):
             return merge_matches(self.matches)
-        sorter = finding_sorter(self.matches.directory if isinstance(self.matches, Spilled) else None)
+        sorter = finding_sorter(self._spilling)
         sorter.add(findings_of(self.matches))
         return sorter.kept(sorter.in_order())
 
+    def _applied(self, found: Sequence[Finding], baseline: Baseline) -> Applied:
+        return apply_baseline(found, baseline, finding_sorter(self._spilling).kept)
+
+    @property
+    def _spilling(self) -> str | os.PathLike[str] | None:
+        """Where what does not fit into memory is written."""
+        return self.matches.directory if isinstance(self.matches, Spilled) else None
+
     def with_baseline(self, baseline: Baseline) -> ScanResult:
         """The same result with the findings marked that a baseline accepts; the summary counts them."""
-        applied = apply_baseline(self._merged(), baseline)
+        applied = self._applied(self._merged(), baseline)
         summary = {**self.summary, "baseline": applied.summary(baseline)}
         return ScanResult(self.matches, summary, baseline, self.journal)
 
