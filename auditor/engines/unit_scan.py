@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.engines.planning import read_stretch
-from auditor.engines.row_groups import read_row_groups
+from auditor.engines.row_groups import CHANGED, read_row_groups
 from auditor.engines.units import Chunk, Ending, RowGroups, SourceEnd, Stretch
 from auditor.errors import AuditorError
 from auditor.sources import open_source, skip_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 CHUNK_BLOCKS = 64
 """Blocks after which a worker sends what it has."""
-CHANGED = "changed_while_reading"
-"""Reason of the skip of a file that is not the one that was planned."""
 
 
 def scan_unit(
