@@ -61,7 +61,8 @@ class ParquetRows:
             if not has_text_columns(schema, options):
                 raise no_text_field(source, schema.names)
             self._columns = text_columns(schema, options)
-            self.runs = _runs(self._parquet.metadata, frozenset(self._columns), options.block_bytes)
+            self._groups = _groups(self._parquet.metadata, frozenset(self._columns))
+            self.runs = _runs(self._groups, options.block_bytes)
         except BROKEN as error:
             raise unreadable(source, "Parquet", error) from None
 
@@ -76,18 +77,23 @@ class ParquetRows:
     def drafts(self, first: int = 0, last: int | None = None) -> Iterator[Draft]:
         """Blocks of the rows of the runs [first, last).
 
-        A run that is broken ends where it breaks, with a skip that says which records are lost with it; the next one is
-        read as if nothing had been. What is wrong with the file itself ends it.
+        A row group that is broken ends where it breaks, with a skip that says which records are lost with it; the next
+        one is read as if nothing had been. What is wrong with the file itself ends it.
         """
-        runs = self.runs[first:last]
-        row = runs[0].first_row if runs else 0
-        for run in runs:
+        left = [*reversed(self.runs[first:last])]
+        row = left[-1].first_row if left else 0
+        while left:
+            run = left.pop()
             broken, row = yield from self._run(run)
             if broken is None:
                 continue
             # what looks like a broken file may be one that another took the place of
             if broken.reason == CORRUPT and self._file.change() is not None:
                 break
+            if broken.reason == CORRUPT and len(run.groups) > 1 and row == run.first_row:
+                # which of them it is, shows when each is read by itself
+                left += [group for group in reversed(self._groups) if group.groups[0] in run.groups]
+                continue
             yield Draft(no_rows(), row, 0, (broken,), row)
             if broken.reason != CORRUPT:
                 return
@@ -123,9 +129,9 @@ def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator
     return ParquetRows(file, options, source).drafts()
 
 
-def _runs(metadata: pq.FileMetaData, names: frozenset[str], block_bytes: int) -> tuple[Run, ...]:
-    """The row groups that have rows, in runs of about a block."""
-    runs: list[Run] = []
+def _groups(metadata: pq.FileMetaData, names: frozenset[str]) -> tuple[Run, ...]:
+    """The row groups that have rows, each by itself."""
+    groups: list[Run] = []
     row = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
@@ -133,12 +139,22 @@ def _runs(metadata: pq.FileMetaData, names: frozenset[str], block_bytes: int) ->
         # a broken footer may say anything
         size = max(0, sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] in names))
         rows = max(0, group.num_rows)
-        if rows and runs and runs[-1].size + size <= block_bytes:
-            before = runs.pop()
-            runs.append(Run((*before.groups, number), before.first_row, before.rows + rows, before.size + size))
-        elif rows:
-            runs.append(Run((number,), row, rows, size))
+        if rows:
+            groups.append(Run((number,), row, rows, size))
         row += rows
+    return tuple(groups)
+
+
+def _runs(groups: tuple[Run, ...], block_bytes: int) -> tuple[Run, ...]:
+    """Row groups in runs of about a block, and of no more rows than are read at once."""
+    runs: list[Run] = []
+    for group in groups:
+        before = runs[-1] if runs else group
+        rows, size = before.rows + group.rows, before.size + group.size
+        if runs and size <= block_bytes and rows <= MAX_BATCH_ROWS:
+            runs[-1] = Run((*before.groups, *group.groups), before.first_row, rows, size)
+        else:
+            runs.append(group)
     return tuple(runs)
 
 

@@ -13,11 +13,13 @@ import pytest
 from made import whole
 from sources.web import serving
 
+from auditor.engines.local import LocalEngine
 from auditor.engines.planning import plan
 from auditor.engines.ray import Ledger
-from auditor.engines.row_groups import read_row_groups
+from auditor.engines.row_groups import open_parts, read_row_groups
 from auditor.engines.unit_scan import scan_unit
 from auditor.engines.units import Ending, Large, RowGroups, Whole
+from auditor.errors import SourceError
 from auditor.sources import Source
 
 from .corpus import ITEMS, READING, make_corpus, write_row_groups
@@ -25,6 +27,7 @@ from .test_units import SCANNER, Gathered, by_units, chunks_of, locally, losses,
 
 if TYPE_CHECKING:
     from auditor.scanner import BlockResult
+    from auditor.sources import Block, BlockStream
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +195,68 @@ def test_behind_a_url_only_the_footer_is_read_to_plan(tmp_path: Path, monkeypatc
         web.files["/table"] = content
         nameless = Source(f"{web.address}/table", f"{web.address}/table", len(content), None)
         assert list(plan(Large(0, nameless, 1), READING)) == [Whole(0, (nameless,))]
+
+
+def blocks_of(streams: list[BlockStream]) -> list[Block]:
+    return [block for stream in streams for block in stream]
+
+
+def test_a_large_file_is_read_side_by_side(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "groups.parquet"
+    path.write_bytes(content)
+    (whole,) = open_parts(source_of(path), READING, 1)
+    blocks = list(whole)
+    for most in (2, 3, 8):
+        streams = open_parts(source_of(path), READING, most)
+        assert 1 < len(streams) <= most
+        assert blocks_of(streams) == blocks
+        assert {stream.digest() for stream in streams} == {whole.digest()}
+        for stream in streams:
+            stream.close()
+    whole.close()
+    # not worth it, and no Parquet at all
+    (one,) = open_parts(source_of(path), replace(READING, block_bytes=1 << 20), 8)
+    assert sum(block.rows for block in one) > 700
+    path.write_bytes(b'{"text": "x"}\n' * 2000)
+    with pytest.raises(SourceError, match="is no parquet file"):
+        open_parts(source_of(path), READING, 8)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_the_local_engine_gives_the_same_with_any_number_of_readers(
+    content: bytes, tmp_path: Path, workers: int
+) -> None:
+    for name, data in (("a", content), ("b", content), ("cut", content[:-9])):
+        (tmp_path / f"{name}.parquet").write_bytes(data)
+    sources = [source_of(path) for path in sorted(tmp_path.iterdir())]
+    found = Gathered()
+    LocalEngine(
+        sources, SCANNER, READING, workers=workers, is_done=lambda *_: False, on_block=found.on_block,
+        on_source=found.on_source,
+    ).run(lambda: None)  # fmt: skip
+    same(found, locally(sources))
+
+
+def test_a_file_without_rows_has_one_reader(tmp_path: Path) -> None:
+    path = tmp_path / "none.parquet"
+    schema = pa.schema({"text": pa.string(), "notes": pa.string()})
+    pq.write_table(schema.empty_table().replace_schema_metadata({"why": "long " * 5000}), path)
+    assert path.stat().st_size > 4 * READING.block_bytes
+    (stream,) = open_parts(source_of(path), READING, 4)
+    assert list(stream) == []
+    stream.close()
+
+
+def test_a_file_that_is_replaced_between_two_readers(content: bytes) -> None:
+    with serving() as web:
+        web.files["/groups.parquet"] = content
+        source = Source("groups", f"{web.address}/groups.parquet", len(content), "parquet")
+        for stream in open_parts(source, READING, 2):
+            stream.close()
+        # in the middle of the second reader's
+        web.on_get[web.gets + web.gets // 2] = lambda: web.etags.update({"/groups.parquet": "two"})
+        with pytest.raises(
+            SourceError, match=r"cannot read groups: it was replaced by another file; scan again"
+        ) as caught:
+            open_parts(source, READING, 2)
+        assert caught.value.reason == "changed_while_reading"

@@ -148,6 +148,21 @@ def test_a_broken_row_group_costs_itself(tmp_path: Path) -> None:
     assert [block for n in range(count) for block in part(path, n, n + 1)] == reading.blocks
 
 
+def test_a_small_row_group_that_is_broken_costs_itself_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    expected = write_groups(path, [40] * 12, compression="none", use_dictionary=False)
+    broken(path, [1, 7, 8])
+    options = ReadOptions(block_bytes=20_000)
+    assert 1 < len(runs_of(path, options)) < 5
+    reading = read(path, options)
+    assert reading.rows == {n: row for n, row in enumerate(expected) if n // 40 not in (1, 7, 8)}
+    assert [skip.detail.split("; ")[-1] for skip in reading.skips] == [
+        f"records {n} to {n + 39} are lost" for n in (40, 280, 320)
+    ]
+    count = len(runs_of(path, options))
+    assert [block for n in range(count) for block in part(path, n, n + 1, options)] == reading.blocks
+
+
 def test_a_row_group_that_breaks_in_its_middle(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     expected = write_groups(path, [2000, 2000], compression="none", use_dictionary=False, data_page_size=500)
