@@ -31,7 +31,7 @@ from auditor.report.files import write_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.types import Finding
 
@@ -72,7 +72,7 @@ class Baseline:
 class Applied:
     """Findings after a baseline was held against them."""
 
-    findings: list[Finding]
+    findings: Sequence[Finding]
     """All of them, in their order; those that are accepted say so in `baseline`."""
     hidden: int
     stale: tuple[Accepted, ...]
@@ -88,21 +88,28 @@ class Applied:
         }
 
 
-def apply_baseline(findings: Iterable[Finding], baseline: Baseline) -> Applied:
-    """Mark the findings that a baseline accepts."""
+def apply_baseline(
+    findings: Iterable[Finding], baseline: Baseline, keep: Callable[[Iterable[Finding]], Sequence[Finding]] = list
+) -> Applied:
+    """Mark the findings that a baseline accepts; `keep` holds what is marked, as it comes."""
     accepted = {entry.fingerprint: entry for entry in baseline.entries}
-    marked: list[Finding] = []
     seen: set[str] = set()
-    for finding in findings:
-        entry = accepted.get(finding.fingerprint)
-        if entry is None:
-            marked.append(finding)
-            continue
-        seen.add(entry.fingerprint)
-        said = {key: value for key, value in entry.to_json().items() if key not in ("fingerprint", "about")}
-        marked.append(replace(finding, baseline=said))
+    hidden = 0
+
+    def marked() -> Iterator[Finding]:
+        nonlocal hidden
+        for finding in findings:
+            entry = accepted.get(finding.fingerprint)
+            if entry is not None:
+                seen.add(entry.fingerprint)
+                said = {key: value for key, value in entry.to_json().items() if key not in ("fingerprint", "about")}
+                finding = replace(finding, baseline=said)  # noqa: PLW2901
+            hidden += finding.baseline is not None
+            yield finding
+
+    kept = keep(marked())
     stale = tuple(entry for entry in baseline.entries if entry.fingerprint not in seen)
-    return Applied(marked, sum(finding.baseline is not None for finding in marked), stale)
+    return Applied(kept, hidden, stale)
 
 
 def read_baseline(path: str | os.PathLike[str]) -> Baseline:
@@ -186,10 +193,10 @@ def write_baseline(path: str | os.PathLike[str], findings: Iterable[Finding]) ->
     """
     refuse_existing(path)
     path = Path(path)
-    chosen = [finding for finding in findings if finding.baseline is None]
     rows = [
         {"fingerprint": finding.fingerprint, "reason": PLACEHOLDER, "about": visible(finding.title)}
-        for finding in chosen
+        for finding in findings
+        if finding.baseline is None
     ]
     if path.suffix.lower() == ".json":
         write_text(path, json.dumps({"version": VERSION, "accepted": rows}, ensure_ascii=False, indent=2) + "\n")

@@ -18,7 +18,7 @@ from auditor.decoys import FalseDiscovery, estimate
 from auditor.detectors import REPHRASE
 from auditor.findings import findings_of, merge_matches
 from auditor.output import DirectoryLock, published
-from auditor.rephrase.matches import judge
+from auditor.rephrase.matches import Judgement
 from auditor.report.files import (
     FINDINGS,
     MATCHES,
@@ -41,7 +41,7 @@ from auditor.verdict import Signals, decide
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from auditor.baseline import Baseline
+    from auditor.baseline import Applied, Baseline
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex, Weights
     from auditor.journal import Journal
@@ -168,18 +168,26 @@ class ScanResult:
     def findings(self) -> Sequence[Finding]:
         """Matches merged into what a person acts on, worst first; those that the baseline accepts say so."""
         found = self._merged()
-        return found if self.baseline is None else apply_baseline(found, self.baseline).findings
+        return found if self.baseline is None else self._applied(found, self.baseline).findings
 
     def _merged(self) -> Sequence[Finding]:
         if isinstance(self.matches, tuple):
             return merge_matches(self.matches)
-        sorter = finding_sorter(self.matches.directory if isinstance(self.matches, Spilled) else None)
+        sorter = finding_sorter(self._spilling)
         sorter.add(findings_of(self.matches))
         return sorter.kept(sorter.in_order())
 
+    def _applied(self, found: Sequence[Finding], baseline: Baseline) -> Applied:
+        return apply_baseline(found, baseline, finding_sorter(self._spilling).kept)
+
+    @property
+    def _spilling(self) -> str | os.PathLike[str] | None:
+        """Where what does not fit into memory is written."""
+        return self.matches.directory if isinstance(self.matches, Spilled) else None
+
     def with_baseline(self, baseline: Baseline) -> ScanResult:
         """The same result with the findings marked that a baseline accepts; the summary counts them."""
-        applied = apply_baseline(self._merged(), baseline)
+        applied = self._applied(self._merged(), baseline)
         summary = {**self.summary, "baseline": applied.summary(baseline)}
         return ScanResult(self.matches, summary, baseline, self.journal)
 
@@ -193,23 +201,29 @@ class ScanResult:
 
         Only stricter thresholds give just what a new scan would: what was not worth showing was not kept.
         """
-        rephrases = [match for match in self.matches if match.detector == REPHRASE]
-        judged, facts = judge(rephrases, config)
+        rephrases = Judgement.of((match for match in self.matches if match.detector == REPHRASE), config)
+        judged = match_sorter(self._spilling).kept(self._judged_again(rephrases, config))
+        summary = {**self.summary, "config": config.to_json()}
+        if "rephrase" in summary:
+            summary["rephrase"] = {**summary["rephrase"], **rephrases.facts()}
+        summary["benchmarks"] = {
+            name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
+        }
+        result = ScanResult(judged, summary, journal=self.journal)
+        return result if self.baseline is None else result.with_baseline(self.baseline)
+
+    def _judged_again(self, rephrases: Judgement, config: ScanConfig) -> Iterator[Match]:
+        """The matches that are still worth showing, in order."""
         for match in self.matches:
             if match.detector == REPHRASE:
+                again = rephrases.verdict(match)
+                if again is not None:
+                    yield again
                 continue
             decision = decide(Signals.from_json(match.signals), config)
             if decision.verdict is not None:
                 signals = {**match.signals, "kind": decision.kind}
-                judged.append(replace(match, verdict=decision.verdict, reason=decision.reason, signals=signals))
-        summary = {**self.summary, "config": config.to_json()}
-        if "rephrase" in summary:
-            summary["rephrase"] = {**summary["rephrase"], **facts}
-        summary["benchmarks"] = {
-            name: {**facts, **counts(judged, name)} for name, facts in self.summary["benchmarks"].items()
-        }
-        result = ScanResult(tuple(sorted(judged, key=match_order)), summary, journal=self.journal)
-        return result if self.baseline is None else result.with_baseline(self.baseline)
+                yield replace(match, verdict=decision.verdict, reason=decision.reason, signals=signals)
 
     def write(self, directory: str | os.PathLike[str], *, full_text: bool = False) -> None:
         """Write `matches.jsonl`, `findings.json`, `summary.json`, `report.md` and `report.html`: all of them or none.
@@ -334,17 +348,17 @@ def stated_rate(strings: FalseDiscovery, rephrases: Mapping[str, Any] | None, ma
     records and items that it speaks for."""
     if rephrases is None:
         return strings.estimate
-    by_meaning: set[tuple[Any, ...]] = set()
-    by_string: set[tuple[Any, ...]] = set()
-    for m in matches:
-        if m.verdict is Verdict.CONTAMINATED:
-            pair = (m.source, m.row, m.benchmark, m.split, m.item_id)
-            (by_meaning if m.detector == REPHRASE else by_string).add(pair)
-    only = len(by_meaning - by_string)
+    found = only = 0
+    for _, of_record in groupby((m for m in matches if m.verdict is Verdict.CONTAMINATED), key=_record):
+        by_meaning: set[tuple[str, str, str]] = set()
+        by_string: set[tuple[str, str, str]] = set()
+        for m in of_record:
+            (by_meaning if m.detector == REPHRASE else by_string).add((m.benchmark, m.split, m.item_id))
+        found, only = found + len(by_string), only + len(by_meaning - by_string)
     if not only:
         return strings.estimate
-    wrong = (strings.estimate or 0.0) * len(by_string) + rephrases["estimated_false_discovery_rate"] * only
-    return round(float(wrong / (len(by_string) + only)), 4)
+    wrong = (strings.estimate or 0.0) * found + rephrases["estimated_false_discovery_rate"] * only
+    return round(float(wrong / (found + only)), 4)
 
 
 def false_discovery(tally: Tally, matches: Iterable[Match], index: BenchmarkIndex) -> FalseDiscovery:

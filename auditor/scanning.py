@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import heapq
 import os
 import time
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.config import ScanConfig
-from auditor.detectors import REPHRASE
 from auditor.engines.local import LocalEngine, default_workers
 from auditor.errors import AuditorError, InputError, NoRecordsError, SourceError
 from auditor.index import BenchmarkIndex, weigh
@@ -22,7 +20,6 @@ from auditor.learn import learn
 from auditor.output import DirectoryLock
 from auditor.rephrase.loading import rephraser_of
 from auditor.rephrase.matches import settle
-from auditor.report.files import match_order
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
 from auditor.sources import ReadOptions, describe_fields, discover, no_text_field, open_source
@@ -138,14 +135,11 @@ def _check_call(engine: str, address: str | None, workers: int | None, *, resume
 
 def _settled(tally: Tally, config: ScanConfig) -> tuple[Sequence[Match], dict[str, Any] | None]:
     """The matches with their verdicts, those of rephrases given now that the whole run is known; and what the summary
-    says of rephrases, where they were looked for: these are all in memory for that."""
+    says of rephrases, where they were looked for."""
     if tally.rephrases is None:
         return tally.matches.kept(tally.unique_matches()), None
-    rephrases = [match for match in tally.unique_matches() if match.detector == REPHRASE]
-    settled, facts = settle(rephrases, tally.rephrases, config)
-    others = (match for match in tally.unique_matches() if match.detector != REPHRASE)
-    both = heapq.merge(others, sorted(settled, key=match_order), key=match_order)
-    return tally.matches.kept(both), facts
+    settled, facts = settle(tally.unique_matches, tally.rephrases, config)
+    return tally.matches.kept(settled), facts
 
 
 def reproducible(command: Sequence[str]) -> list[str]:

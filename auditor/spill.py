@@ -184,6 +184,11 @@ def finding_sorter(directory: str | os.PathLike[str] | None = None) -> Sorter[Fi
     return Sorter(finding_order, _finding_row, _finding_of, directory=directory)
 
 
+def kept_findings(findings: Iterable[Finding]) -> Sequence[Finding]:
+    """Findings in the order they come in, in memory or in a file (see `Sorter.kept`)."""
+    return finding_sorter().kept(findings)
+
+
 def _match_row(match: Match) -> bytes:
     return json_bytes(match.to_json())
 

@@ -366,11 +366,11 @@ SHORT = """## Short of the goal
 - **Ctrl-C while kernels compile** was not measured by itself. In an earlier series, during which kernels were edited,
   one of 18 interrupts took 42 seconds: most likely it waited for the compiler, which only the first run of a version
   calls.
-- **Matches of `rephrase`** are in memory at the end, for the verdict of each depends on all; so are findings of which
-  a baseline accepts some, and those that `judge` asks about. Every other match and finding beyond ten thousand is on
-  disk.
-- **A large Parquet or CSV file** is read by one worker at a time (`local`: all of them scan what it reads) or by one
-  actor (`ray`): row groups are not split yet. A compressed file cannot be.
+- **Matches that `judge` asks about** are in memory, and so are those of a scan that `clean` cleans by, and the findings
+  of two runs that `compare` holds together. Every other match and finding beyond ten thousand is on disk.
+- **A large CSV, Arrow or compressed file** is read by one worker at a time (`local`: all of them scan what it reads) or
+  by one actor (`ray`). Parquet is read by as many as there are, by its row groups; how fast, was not measured with more
+  than two cores.
 """
 COUNTS = {"files": 100_000, "items": 1_000_000, "matches": 200_000}
 SECTIONS = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
-from auditor.results import SourceTally, Tally
+from auditor.decoys import FalseDiscovery
+from auditor.results import SourceTally, Tally, stated_rate
 from auditor.scanner import BlockResult
-from auditor.types import Skip
+from auditor.types import Match, Skip, Verdict
 
 
 def block(source: str, index: int, *skips: Skip) -> BlockResult:
@@ -44,3 +46,22 @@ def test_a_skip_beside_the_sources_is_of_none_of_them() -> None:
     tally.skip(Skip("notes.pdf", "ignored_file"))
     assert list(tally.sources) == ["a.jsonl"]
     assert tally.sources["a.jsonl"].complete
+
+
+def test_the_stated_rate_weighs_the_two_methods_by_what_each_alone_found() -> None:
+    strings = FalseDiscovery(0.02, 0.05, 10, 0, 3)
+
+    def match(row: int, item: str, detector: str, verdict: Verdict = Verdict.CONTAMINATED) -> Match:
+        return Match(
+            "a.jsonl", row, "text", "b", "test", item, detector, 1.0, verdict, False, (0, 1), (0, 1), "", "", ""
+        )
+
+    by_string = [match(0, "1", "minhash"), match(0, "1", "ngram"), match(0, "2", "ngram"), match(4, "1", "ngram")]
+    rephrases = {"estimated_false_discovery_rate": 0.1}
+    assert stated_rate(strings, None, by_string) == 0.02
+    # what strings found as well, and what is only to be reviewed, is no discovery of its own
+    also = [*by_string[:3], match(0, "2", "rephrase"), match(2, "7", "rephrase", Verdict.REVIEW), by_string[3]]
+    assert stated_rate(strings, rephrases, also) == 0.02
+    alone = [*by_string[:3], match(1, "1", "rephrase"), match(4, "5", "rephrase"), by_string[3]]
+    assert stated_rate(strings, rephrases, alone) == round((0.02 * 3 + 0.1 * 2) / 5, 4)
+    assert stated_rate(replace(strings, estimate=None), rephrases, [match(1, "1", "rephrase")]) == 0.1

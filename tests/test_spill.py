@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import auditor
 from auditor import spill
+from auditor.baseline import Accepted, Baseline
 from auditor.errors import OutputError
 from auditor.findings import merge_matches
 from auditor.report.files import write_findings
+from auditor.report.markdown import render_scan_report
 from auditor.spill import Sorter, Spilled, finding_sorter, match_sorter
 from tests import made
 
@@ -96,3 +99,21 @@ def test_matches_and_findings_are_the_same_from_a_file(tmp_path: Path) -> None:
     write_findings(tmp_path / "a.json", result.findings, command="scan")
     write_findings(tmp_path / "b.json", kept, command="scan")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_a_baseline_marks_findings_in_a_file_as_it_does_in_memory(tmp_path: Path) -> None:
+    benchmark = made.make_benchmark()
+    made.write_lines(tmp_path / "t.jsonl", [{"text": benchmark.items[0].question}])
+    result = auditor.scan(tmp_path / "t.jsonl", benchmark, config=made.NGRAM)
+    matches = tuple(replace(result.matches[0], row=row) for row in range(spill.IN_MEMORY + 30))
+    held = auditor.ScanResult(matches, result.summary)
+    spilled = auditor.ScanResult(match_sorter(tmp_path).kept(matches), result.summary)
+    entries = (held.findings[3], held.findings[-1], replace(held.findings[0], fingerprint="f" * 32))
+    baseline = Baseline("b", tuple(Accepted(finding.fingerprint, "known") for finding in entries))
+    one, other = (of.with_baseline(baseline) for of in (held, spilled))
+    assert isinstance(other.findings, Spilled)
+    assert other.findings == one.findings
+    assert [n for n, finding in enumerate(other.findings) if finding.baseline] == [3, len(matches) - 1]
+    assert one.summary["baseline"] == other.summary["baseline"]
+    assert (one.summary["baseline"]["hidden"], len(one.summary["baseline"]["stale"])) == (2, 1)
+    assert render_scan_report(one.summary, one.findings) == render_scan_report(other.summary, other.findings)

@@ -2,7 +2,7 @@
 
 A worker takes a stream, reads its next block (that is where files are read and decompressed), hands the stream back
 and scans the block. One file is so read by one worker at a time and scanned by all of them, and a hundred are read
-side by side.
+side by side; so are the row groups of a large Parquet file, which takes longer to read than others.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from auditor.engines.row_groups import open_parts
 from auditor.errors import AuditorError
-from auditor.sources import Source, open_source, skip_of
+from auditor.sources import Source, skip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ class LocalEngine(Generic[Result]):
         self._pending = deque(sources)
         self._free: deque[tuple[Source, BlockStream]] = deque()
         self._busy = 0
+        self._reading: Counter[str] = Counter()
         self._scanning: Counter[str] = Counter()
         self._ends: dict[str, tuple[str, Skip | None]] = {}
         self._abandoned = False
@@ -144,13 +146,22 @@ class LocalEngine(Generic[Result]):
             if not isinstance(source, Source):
                 return source
             try:
-                return source, open_source(source, self._options)
+                return source, self._open(source)
             except AuditorError as error:
                 with self._changed:
                     if not self._abandoned:
                         self._on_source(source, "", skip_of(source.name, error))
                 self._hand_back(None)
         return None
+
+    def _open(self, source: Source) -> BlockStream:
+        """A source's stream, or the first of them; the others are free."""
+        first, *others = open_parts(source, self._options, len(self._threads))
+        with self._changed:
+            self._reading[source.name] = 1 + len(others)
+            self._free.extend((source, stream) for stream in others)
+            self._changed.notify_all()
+        return first
 
     def _next(self) -> Source | tuple[Source, BlockStream] | None:
         """A stream that nobody reads from, or a source to open, or None when all are done."""
@@ -172,11 +183,7 @@ class LocalEngine(Generic[Result]):
         try:
             block = next(stream)
         except StopIteration:
-            end = _end_of(source, stream)
-            with self._changed:
-                if not self._abandoned:
-                    self._ends[source.name] = end
-                    self._end(source)
+            self._came_to_end(source, stream)
             self._hand_back(None)
             return None
         except BaseException:
@@ -185,6 +192,20 @@ class LocalEngine(Generic[Result]):
             raise
         self._hand_back((source, stream), block.source)
         return block
+
+    def _came_to_end(self, source: Source, stream: BlockStream) -> None:
+        with self._changed:
+            self._reading[source.name] -= 1
+            is_last = not self._reading[source.name]
+        if not is_last:
+            stream.close()
+            return
+        end = _end_of(source, stream)
+        with self._changed:
+            del self._reading[source.name]
+            if not self._abandoned:
+                self._ends[source.name] = end
+                self._end(source)
 
     def _hand_back(self, stream: tuple[Source, BlockStream] | None, scanning: str = "") -> None:
         with self._changed:

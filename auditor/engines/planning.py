@@ -1,7 +1,8 @@
-"""Cut a large file of JSON lines into stretches that workers read for themselves, and read one of them again.
+"""Cut a large file into parts that workers read for themselves; and read a part of JSON lines again.
 
-A stretch gives the same blocks as the whole file's reader gives: it begins where a block begins, at a place where that
-reader had read no further ahead than a reader that begins there.
+Parquet is cut by its row groups (`auditor.engines.row_groups`), JSON lines into stretches of bytes. A stretch gives the
+same blocks as the whole file's reader gives: it begins where a block begins, at a place where that reader had read no
+further ahead than a reader that begins there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from auditor.engines.row_groups import plan_row_groups
 from auditor.engines.units import Ending, Stretch, Whole
 from auditor.errors import AuditorError, SourceError
 from auditor.sources import open_source, remote, skip_of
@@ -18,7 +20,7 @@ from auditor.sources.blocks import Block, Columns, JsonLines
 from auditor.sources.compression import codec_of
 from auditor.sources.json_elements import LINES
 from auditor.sources.lines import read_lines
-from auditor.sources.open import HEAD_BYTES, REFUSED, UTF8_BOM, open_stored, text_format
+from auditor.sources.open import HEAD_BYTES, REFUSED, UTF8_BOM, open_parquet, open_stored, text_format
 from auditor.sources.raw import Failure, Peekable, ReadFailedError, describe
 from auditor.sources.stream import SourceStream, no_lines
 from auditor.types import Skip
@@ -26,7 +28,7 @@ from auditor.types import Skip
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.engines.units import Large
+    from auditor.engines.units import Large, RowGroups
     from auditor.sources import ReadOptions, Source
 
 SEARCH_BYTES = 1 << 20
@@ -35,9 +37,12 @@ BINARY = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 """First bytes of tables."""
 
 
-def plan(unit: Large, options: ReadOptions) -> Iterator[Whole | Stretch | Ending]:
-    """Cut a large file; one that cannot be cut comes back whole. A stretch is given as soon as its end is known."""
+def plan(unit: Large, options: ReadOptions) -> Iterator[Whole | Stretch | RowGroups | Ending]:
+    """Cut a large file; one that cannot be cut comes back whole. A part is given as soon as its end is known."""
     try:
+        if (opened := open_parquet(unit.source, options)) is not None:
+            yield from plan_row_groups(unit, *opened)
+            return
         start = _first_line(unit.source, options)
         if start is None:
             yield Whole(unit.number, (unit.source,), unit.done)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.engines.planning import read_stretch
-from auditor.engines.units import Chunk, Ending, SourceEnd, Stretch
+from auditor.engines.row_groups import CHANGED, read_row_groups
+from auditor.engines.units import Chunk, Ending, RowGroups, SourceEnd, Stretch
 from auditor.errors import AuditorError
 from auditor.sources import open_source, skip_of
 
@@ -24,13 +25,15 @@ CHUNK_BLOCKS = 64
 """Blocks after which a worker sends what it has."""
 
 
-def scan_unit(unit: Whole | Stretch | Ending, scanner: Scanner, options: ReadOptions, *, node: str) -> Iterator[Chunk]:
+def scan_unit(
+    unit: Whole | Stretch | RowGroups | Ending, scanner: Scanner, options: ReadOptions, *, node: str
+) -> Iterator[Chunk]:
     """What is found in a unit, in chunks. `node` names this machine."""
     if isinstance(unit, Ending):
         end = _end(unit.source, unit.digest, unit.skip, node)
         yield Chunk((unit.number, -1), 0, (), (end,), is_last=True, parts=unit.parts)
-    elif isinstance(unit, Stretch):
-        yield _scan_stretch(unit, scanner, options, node)
+    elif isinstance(unit, Stretch | RowGroups):
+        yield _scan_part(unit, scanner, options, node)
     else:
         yield from _scan_whole(unit, scanner, options, node)
 
@@ -67,25 +70,35 @@ def _digest(source: Source, stream: Any, node: str) -> SourceEnd:
         return _end(source, "", skip_of(source.name, error), node)
 
 
-def _scan_stretch(unit: Stretch, scanner: Scanner, options: ReadOptions, node: str) -> Chunk:
+def _scan_part(unit: Stretch | RowGroups, scanner: Scanner, options: ReadOptions, node: str) -> Chunk:
     key = (unit.number, unit.part)
     results: list[BlockResult] = []
-    if any((unit.source.name, unit.first_index + n) not in unit.done for n in range(len(unit.bytes_read))):
+    if isinstance(unit, RowGroups) or not _all_known(unit):
         try:
-            blocks = read_stretch(unit, options)
+            blocks = read_row_groups(unit, options) if isinstance(unit, RowGroups) else read_stretch(unit, options)
             results = [scanner(block) for block in blocks if not _is_known(block, unit)]
-            if results and results[-1].cut:
-                # they may be of other bytes than were planned: on another day, all are read again
+            if results and _may_be_others(results[-1], unit):
+                # on another day, all are read again
                 results = [replace(result, cut=True) for result in results]
         except AuditorError as error:
             end = _end(unit.source, "", skip_of(unit.source.name, error), node)
             return Chunk(key, 0, tuple(results), (end,), is_last=True)
-    if unit.closing is not None:
+    if isinstance(unit, Stretch) and unit.closing is not None:
         results.append(scanner(unit.closing))
     return Chunk(key, 0, tuple(results), is_last=True)
 
 
-def _is_known(block: Block, unit: Whole | Stretch) -> bool:
+def _all_known(unit: Stretch) -> bool:
+    return all((unit.source.name, unit.first_index + n) in unit.done for n in range(len(unit.bytes_read)))
+
+
+def _may_be_others(last: BlockResult, unit: Stretch | RowGroups) -> bool:
+    """Whether the blocks up to this one may be of other bytes than were planned. Row groups before a broken one are
+    not."""
+    return last.cut and (isinstance(unit, Stretch) or any(skip.reason == CHANGED for skip in last.skips))
+
+
+def _is_known(block: Block, unit: Whole | Stretch | RowGroups) -> bool:
     """Whether an interrupted run found what is in a block."""
     return (block.source, block.index) in unit.done and not block.says_why_it_ended
 

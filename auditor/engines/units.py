@@ -1,4 +1,4 @@
-"""Units of work for engines whose workers read for themselves: whole sources, and stretches of one large file.
+"""Units of work for engines whose workers read for themselves: whole sources, and parts of one large file.
 
 A worker is told what to read, and sends back what it found: no record travels. What it makes of a unit is what the
 `local` engine makes of the same blocks, with the same numbers, wherever the unit was cut:
@@ -6,7 +6,8 @@ A worker is told what to read, and sends back what it found: no record travels. 
 - small sources are put together, and read from end to end;
 - a large file of uncompressed JSON lines is planned first, in one pass over its bytes (`auditor.engines.planning`). Its
   hash needs that pass anyway; the same pass says where each block begins, in bytes and in rows. The stretches between
-  are read by others.
+  are read by others;
+- a large Parquet file is cut by its row groups, whose places its footer tells (`auditor.engines.row_groups`).
 """
 
 from __future__ import annotations
@@ -75,6 +76,21 @@ class Stretch:
     """What was said at the end of the file, without records."""
     intact: int = 0
     """Blocks, the first ones, that were made before the file failed: the others are cut (see `Block.cut`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroups:
+    """Consecutive runs of row groups of a Parquet file (`auditor.sources.parquet.Run`), [first_run, last_run)."""
+
+    number: int
+    part: int
+    source: Source
+    first_run: int
+    last_run: int
+    first_row: int
+    fingerprint: str
+    """What shows that the file is still the same (`auditor.sources.parquet.ParquetRows.fingerprint`)."""
+    done: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from array import array
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.detectors import REPHRASE
@@ -15,7 +16,7 @@ from auditor.types import Match, Verdict
 from auditor.verdict import VARIANT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex
@@ -66,41 +67,49 @@ def _stands_in(answer: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(said)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def settle(matches: Iterable[Match], tally: RephraseTally, config: ScanConfig) -> tuple[list[Match], dict[str, Any]]:
+def settle(
+    matches: Callable[[], Iterable[Match]], tally: RephraseTally, config: ScanConfig
+) -> tuple[Iterator[Match], dict[str, Any]]:
     """Give the rephrases among `matches` their probabilities and verdicts; the others stay as they are.
 
+    They are gone through twice, as there may be more than there is memory for: `matches` gives them from the beginning.
+
     Returns:
-        (matches, without those that are not worth showing; what `summary.json` says of the detector).
+        (matches in their order, without those that are not worth showing; what `summary.json` says of the detector).
     """
     calibrations = {name: calibrate(tally.texts, histogram) for name, histogram in sorted(tally.nearest.items())}
-    none = Calibration(0.0)
-    others: list[Match] = []
-    found: list[Match] = []
-    for match in matches:
-        if match.detector != REPHRASE:
-            others.append(match)
-            continue
-        calibration = calibrations.get(match.benchmark, none)
-        odds = float(match.signals["log_odds"])
-        # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
-        is_variant = match.signals["kind"] == VARIANT
-        probability = Calibration(0.5).probability(odds - VARIANT_ODDS) if is_variant else (
-            calibration.probability(odds, float(match.signals["rival_odds"]))
-        )  # fmt: skip
-        found.append(replace(match, score=round(probability, 4)))
-    judged, facts = judge(found, config)
-    return [*others, *judged], {
-        **facts,
+    judgement = Judgement.of((_rated(m, calibrations) for m in matches() if m.detector == REPHRASE), config)
+
+    def settled() -> Iterator[Match]:
+        for match in matches():
+            judged = judgement.verdict(_rated(match, calibrations)) if match.detector == REPHRASE else match
+            if judged is not None:
+                yield judged
+
+    return settled(), {
+        **judgement.facts(),
         "texts": tally.texts,
         "views": tally.views,
         "encoded": tally.encoded,
         "natural_negatives": {
             "pairs": sum(int(h.sum()) for h in tally.others.values()),
-            "above_threshold": _above(tally, calibrations, facts["threshold"]),
+            "above_threshold": _above(tally, calibrations, judgement.facts()["threshold"]),
         },
         "share": {name: round(c.share, 8) for name, c in calibrations.items()},
         "crowding": {name: round(c.crowding, 2) for name, c in calibrations.items()},
     }
+
+
+def _rated(match: Match, calibrations: Mapping[str, Calibration]) -> Match:
+    """A rephrase with its probability as its score."""
+    odds = float(match.signals["log_odds"])
+    if match.signals["kind"] == VARIANT:
+        # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
+        probability = Calibration(0.5).probability(odds - VARIANT_ODDS)
+    else:
+        calibration = calibrations.get(match.benchmark, _NONE)
+        probability = calibration.probability(odds, float(match.signals["rival_odds"]))
+    return replace(match, score=round(probability, 4))
 
 
 def _above(tally: RephraseTally, calibrations: Mapping[str, Calibration], lowest: float) -> int:
@@ -117,23 +126,53 @@ VARIANT_ODDS: Final = 5.0
 """Log odds that the words of a variant must have to be as likely as not worth a look."""
 
 
-def judge(matches: Sequence[Match], config: ScanConfig) -> tuple[list[Match], dict[str, Any]]:
-    """Verdicts of rephrases that have their probabilities (`score`), and the rate that is stated for them."""
-    certain = [m for m in matches if _may_be_certain(m, config)]
-    lowest, stated = threshold([m.score for m in certain if m.score >= SURE], config.fdr)
-    judged = []
-    for match in matches:
-        contaminated = _may_be_certain(match, config) and match.score >= max(lowest, SURE)
-        if contaminated or match.score >= config.rephrase_review:
-            verdict = Verdict.CONTAMINATED if contaminated else Verdict.REVIEW
-            judged.append(replace(match, verdict=verdict, reason=_reason(match)))
-    return judged, {
-        "threshold": round(min(lowest, 1.0), 4),
-        "contaminated": sum(m.verdict is Verdict.CONTAMINATED for m in judged),
-        "review": sum(m.verdict is Verdict.REVIEW for m in judged),
-        "estimated_false_discovery_rate": round(stated, 4),
-        "fdr": config.fdr,
-    }
+_NONE: Final = Calibration(0.0)
+"""Of a benchmark that has no rephrases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts of rephrases that have their probabilities (`score`), which rest on all of them, and the rate that
+    is stated for them."""
+
+    lowest: float
+    """Probability from which on one is called contaminated, if it may be."""
+    stated: float
+    """Estimated false discovery rate of what is."""
+    contaminated: int
+    review: int
+    config: ScanConfig
+
+    @classmethod
+    def of(cls, matches: Iterable[Match], config: ScanConfig) -> Judgement:
+        """Go through all of them once; only their probabilities are kept."""
+        certain, others = array("d"), array("d")
+        for match in matches:
+            (certain if _may_be_certain(match, config) else others).append(match.score)
+        lowest, stated = threshold([score for score in certain if score >= SURE], config.fdr)
+        least = max(lowest, SURE)
+        contaminated = sum(score >= least for score in certain)
+        shown = sum(score >= least or score >= config.rephrase_review for score in certain)
+        shown += sum(score >= config.rephrase_review for score in others)
+        return cls(lowest, stated, contaminated, shown - contaminated, config)
+
+    def verdict(self, match: Match) -> Match | None:
+        """One of them with its verdict; None where it is not worth showing."""
+        contaminated = _may_be_certain(match, self.config) and match.score >= max(self.lowest, SURE)
+        if not contaminated and match.score < self.config.rephrase_review:
+            return None
+        verdict = Verdict.CONTAMINATED if contaminated else Verdict.REVIEW
+        return replace(match, verdict=verdict, reason=_reason(match))
+
+    def facts(self) -> dict[str, Any]:
+        """What `summary.json` says of them."""
+        return {
+            "threshold": round(min(self.lowest, 1.0), 4),
+            "contaminated": self.contaminated,
+            "review": self.review,
+            "estimated_false_discovery_rate": round(self.stated, 4),
+            "fdr": self.config.fdr,
+        }
 
 
 def _may_be_certain(match: Match, config: ScanConfig) -> bool:

@@ -26,20 +26,24 @@ def accepted_line(summary: Mapping[str, Any]) -> list[str]:
 
 def accepted_findings(summary: Mapping[str, Any], findings: Sequence[Finding], rows: int) -> list[str]:
     """What a baseline accepts, with the reasons, and which of its entries have no finding any more."""
-    accepted = [finding for finding in findings if finding.baseline is not None]
     blocks = []
-    if accepted:
-        lines = []
-        for finding in accepted:
-            said = finding.baseline or {}
+    lines = []
+    accepted = 0
+    for finding in findings:
+        if finding.baseline is None:
+            continue
+        accepted += 1
+        if accepted <= rows:
+            said = finding.baseline
             by = ", ".join(filter(None, (said.get("author", ""), said.get("date", ""))))
             reason = md_cell(truncate(said.get("reason", ""), 300))
             who = [md_cell(short(by)) or "–"]
             lines.append(
                 [md_cell(truncate(finding.title, 200)), finding.verdict, reason, *who, f"`{finding.fingerprint}`"]
             )
+    if accepted:
         head = ["Finding", "Verdict", "Why it is accepted", "By", "Fingerprint"]
-        blocks.append(folded(f"Accepted by the baseline: {len(accepted):,}", table(head, lines, limit=rows)))
+        blocks.append(folded(f"Accepted by the baseline: {accepted:,}", table(head, lines, total=accepted)))
     stale = (summary.get("baseline") or {}).get("stale", ())
     if stale:
         lines = [

@@ -15,8 +15,9 @@ LONGEST_NAME = 120
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), limit: int | None = None
-) -> list[str]:
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), limit: int | None = None,
+    total: int | None = None,
+) -> list[str]:  # fmt: skip
     """A table, and below it how many rows were left out.
 
     Args:
@@ -24,6 +25,7 @@ def table(
         rows: cells that are Markdown already, escaped.
         numbers: the columns that hold numbers, which stand on the right.
         limit: how many rows to show; all where None.
+        total: how many rows there are, where these are only the first of them.
     """
     shown = rows[:limit]
     lines = [
@@ -31,7 +33,7 @@ def table(
         f"|{'|'.join(_RULES['right' if column in numbers else 'left'] for column in range(len(head)))}|",
         *(f"| {' | '.join(row)} |" for row in shown),
     ]
-    left = len(rows) - len(shown)
+    left = (len(rows) if total is None else total) - len(shown)
     more = [f"{left:,} more {'rows are' if left > 1 else 'row is'} left out here."] if left else []
     return ["\n".join(lines), *more]
 

@@ -21,7 +21,7 @@ from auditor.errors import IndexVersionError, InputError, OutputError
 from auditor.types import Finding, Match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SCHEMA_VERSION = 1
 """Of findings.json and summary.json; a reader refuses another one."""
@@ -47,7 +47,8 @@ class Run:
 
     directory: Path
     summary: Mapping[str, Any]
-    findings: tuple[Finding, ...]
+    findings: Sequence[Finding]
+    """A tuple, or a sequence in a temporary file where there are more than `auditor.spill.IN_MEMORY`."""
     command: str
     """The command that made it, such as "scan"."""
     matches_path: Path | None
@@ -182,9 +183,8 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
             "give the directory that `auditor scan -o DIR` wrote, or finish that run with --resume"
         )
     summary = read_document(directory / SUMMARY)
-    document = read_document(directory / FINDINGS)
     try:
-        findings = tuple(Finding.from_json(row) for row in document["findings"])
+        document, findings = _findings_as_written(directory / FINDINGS) or _all_findings(directory / FINDINGS)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{directory / FINDINGS} holds something that is not a finding ({_said(error)}); run the audit again"
@@ -197,6 +197,49 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
         command=str(document.get("command", "scan")),
         matches_path=matches if matches.is_file() else None,
     )
+
+
+def _all_findings(path: Path) -> tuple[dict[str, Any], Sequence[Finding]]:
+    """The document of `findings.json`, and its findings. Raises KeyError, TypeError, ValueError, AttributeError where
+    one is none; InputError, IndexVersionError as `read_document`."""
+    document = read_document(path)
+    return document, tuple(Finding.from_json(row) for row in document["findings"])
+
+
+def _findings_as_written(path: Path) -> tuple[dict[str, Any], Sequence[Finding]] | None:
+    """The same without holding them all; None for a file that `write_findings` did not lay out, or that is broken."""
+    import orjson
+
+    from auditor.spill import kept_findings
+
+    rest: list[bytes] = []
+
+    def rows(file: IO[bytes]) -> Iterator[Finding]:
+        within, may_follow, row = False, True, bytearray()
+        for line in file:
+            if within and (row or line == b"    {\n") and may_follow:
+                row += line
+                if line in (b"    },\n", b"    }\n"):
+                    yield Finding.from_json(orjson.loads(row.rstrip(b",\n")))
+                    may_follow, row = line == b"    },\n", bytearray()
+                continue
+            rest.append(line)
+            within = line == b'  "findings": [\n'
+            if len(rest) > _LINES_BESIDE:
+                raise ValueError("laid out in another way")
+        if row or may_follow:
+            raise ValueError("it ends within the findings")
+
+    try:
+        with path.open("rb") as file:
+            findings = kept_findings(rows(file))
+        return _checked(orjson.loads(b"".join(rest)), path), findings
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+_LINES_BESIDE = 50
+"""Lines of `findings.json` beside the findings, at the most."""
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -214,6 +257,10 @@ def read_document(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
         raise InputError(f"{path} is not valid JSON ({error}); run the audit again") from error
+    return _checked(document, path)
+
+
+def _checked(document: Any, path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise InputError(f"{path} was not written by auditor; give the directory of a finished run")
     if document["schema_version"] != SCHEMA_VERSION:

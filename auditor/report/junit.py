@@ -8,6 +8,7 @@ that was not read to the end is an error, so that an incomplete audit never look
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -36,16 +37,15 @@ def render_junit(
         findings: all findings, worst first.
         most_cases: how many of them become test cases.
     """
-    shown = findings[:most_cases]
-    names = [*_benchmarks(summary), *(_suite_of(finding) for finding in shown)]
-    suites = {name: ET.Element("testsuite") for name in dict.fromkeys(names)}
-    for finding in shown:
-        _add_finding(suites[_suite_of(finding)], finding, summary)
+    suites = {name: ET.Element("testsuite") for name in _benchmarks(summary)}
+    # one by one: there may be more than there is memory for
+    for finding in islice(findings, most_cases):
+        _add_finding(suites.setdefault(_suite_of(finding), ET.Element("testsuite")), finding, summary)
     for name, suite in suites.items():
         if not len(suite):
             _case(suite, f"nothing of {name} stands out", f"auditor.{command}")
     reading = ET.Element("testsuite")
-    _add_reading(reading, command, summary, left_out=len(findings) - len(shown))
+    _add_reading(reading, command, summary, left_out=max(0, len(findings) - most_cases))
     root = ET.Element("testsuites")
     for name, suite in [*suites.items(), ("what was read", reading)]:
         suite.set("name", _text(f"auditor {command}: {name}"))

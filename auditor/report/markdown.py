@@ -16,6 +16,7 @@ from auditor.report.blocks import bullets, count, flat, folded, in_words, listed
 from auditor.report.escape import html_attribute, html_line, md_cell, md_code, md_fence, md_text, truncate
 from auditor.report.judge import judge_fact, judge_section
 from auditor.report.pairs import LONGEST_TEXT, align, side_html
+from auditor.spill import kept_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,8 +63,11 @@ def render_scan_report(
         max_findings: how many findings to show with their texts.
     """
     rows = _ROWS
+    open_ones = findings
+    if any(finding.baseline is not None for finding in findings):
+        open_ones = kept_findings(finding for finding in findings if finding.baseline is None)
     while True:
-        text = _render(summary, findings, full_text=full_text, max_findings=max_findings, rows=rows)
+        text = _render(summary, findings, open_ones, full_text=full_text, max_findings=max_findings, rows=rows)
         if len(text.encode("utf-8", "replace")) < LONGEST_REPORT or (max_findings <= 1 and rows <= 1):
             return text
         max_findings = max(1, max_findings * 3 // 4)
@@ -71,12 +75,10 @@ def render_scan_report(
 
 
 def _render(
-    summary: Mapping[str, Any], findings: Sequence[Finding], *, full_text: bool, max_findings: int, rows: int
-) -> str:
-    everything = findings
-    # where none is accepted, as they are: there may be more than there is memory for
-    if any(finding.baseline is not None for finding in everything):
-        findings = [finding for finding in everything if finding.baseline is None]
+    summary: Mapping[str, Any], everything: Sequence[Finding], findings: Sequence[Finding], *, full_text: bool,
+    max_findings: int, rows: int,
+) -> str:  # fmt: skip
+    """`findings` are those of `everything` that no baseline accepts."""
     blocks = [
         "# Contamination report",
         verdict_line(summary, everything),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -62,10 +63,11 @@ def render_sarif(
 
 
 def _log(command: str, summary: Mapping[str, Any], findings: Sequence[Finding], kept: int) -> dict[str, Any]:
-    shown = findings[:kept]
-    rules = list(dict.fromkeys(f.rule_id for f in shown))
-    index = {rule: number for number, rule in enumerate(rules)}
-    by_rule = {finding.rule_id: finding for finding in reversed(shown)}
+    # one by one: there may be more than there is memory for
+    by_rule: dict[str, Finding] = {}
+    for finding in islice(findings, kept):
+        by_rule.setdefault(finding.rule_id, finding)
+    index = {rule: number for number, rule in enumerate(by_rule)}
     judged_by_baseline = any(finding.baseline is not None for finding in findings)
     invocation: dict[str, Any] = {"executionSuccessful": bool(summary.get("complete", True))}
     notes = _notifications(summary, len(findings) - kept)
@@ -77,13 +79,13 @@ def _log(command: str, summary: Mapping[str, Any], findings: Sequence[Finding], 
                 "name": "auditor",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": [_rule(rule, by_rule[rule]) for rule in rules],
+                "rules": [_rule(rule, finding) for rule, finding in by_rule.items()],
             }
         },
         "automationDetails": {"id": f"auditor/{command}/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [invocation],
-        "results": [_result(finding, summary, index, judged_by_baseline) for finding in shown],
+        "results": [_result(finding, summary, index, judged_by_baseline) for finding in islice(findings, kept)],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

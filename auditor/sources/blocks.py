@@ -60,7 +60,8 @@ class Block:
     source: str
     """The source as the user named it, without credentials: what matches report."""
     index: int
-    """0-based position in the source."""
+    """0-based position in the source; in Parquet, parts of which are read by themselves, the number of the first
+    record."""
     first_row: int
     """0-based number of the first record in it."""
     rows: int
@@ -87,6 +88,8 @@ class Draft:
     first_row: int
     rows: int
     skips: tuple[Skip, ...] = ()
+    index: int | None = None
+    """Where it is not the position (see `Block.index`)."""
 
 
 class BlockStream(Protocol):

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from auditor.sources.blocks import BlockStream, Draft
     from auditor.sources.discover import Source
     from auditor.sources.options import ReadOptions
+    from auditor.sources.parquet import ParquetRows
     from auditor.sources.raw import ByteStream
 
 HEAD_BYTES = 64 << 10
 """Bytes that are looked at to tell a format."""
 TABLES = ("parquet", "arrow")
-TABLE_MAGIC = (b"PAR1", b"ARROW1")
+PARQUET_MAGIC = b"PAR1"
+TABLE_MAGIC = (PARQUET_MAGIC, b"ARROW1")
 HEAD_OF_TABLE = 8
 UTF8_BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -64,12 +66,7 @@ def open_source(source: Source, options: ReadOptions) -> BlockStream:
     """
     if source.is_remote and source.format in TABLES:
         # not by its first bytes as other files: to read ahead costs megabytes that are not asked for
-        table = open_table_file(source)
-        try:
-            head = table.handle.read(HEAD_OF_TABLE)
-        except ReadFailedError as error:
-            table.close()
-            raise cannot_read(source.name, error.reason, describe(error)) from None
+        table, head = _look_at_table(source)
         if head.startswith(TABLE_MAGIC):
             return _read_table(source, table, head, options)
         table.close()
@@ -118,12 +115,16 @@ def open_stored(source: Source) -> StoredBytes:
         return StoredBytes(remote_file, remote_file.size, changed=remote_file.changed)
     try:
         return open_local(source.location)
-    except PermissionError:
-        raise SourceError(f"no permission to read {source.name}; change its permissions or leave it out") from None
-    except FileNotFoundError:
-        raise SourceError(f"no such file: {source.name}; it was there when the sources were listed") from None
     except OSError as error:
-        raise SourceError(f"cannot open {source.name}: {describe(error)}") from None
+        raise _cannot_open(source, error) from None
+
+
+def _cannot_open(source: Source, error: OSError) -> SourceError:
+    if isinstance(error, PermissionError):
+        return SourceError(f"no permission to read {source.name}; change its permissions or leave it out")
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"no such file: {source.name}; it was there when the sources were listed")
+    return SourceError(f"cannot open {source.name}: {describe(error)}")
 
 
 def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadOptions) -> BlockStream:
@@ -135,9 +136,10 @@ def _open_table(source: Source, stored: StoredBytes, head: bytes, options: ReadO
 
 
 def _read_table(source: Source, table: tables.TableFile, head: bytes, options: ReadOptions) -> BlockStream:
-    from auditor.sources import tables
+    from auditor.sources.parquet import read_parquet
+    from auditor.sources.tables import read_arrow_file
 
-    read = tables.read_parquet if head.startswith(b"PAR1") else tables.read_arrow_file
+    read = read_parquet if head.startswith(PARQUET_MAGIC) else read_arrow_file
     try:
         return SourceStream(source.name, table, read(table, options, source.name), None)
     except BaseException:
@@ -145,8 +147,42 @@ def _read_table(source: Source, table: tables.TableFile, head: bytes, options: R
         raise
 
 
+def _look_at_table(source: Source) -> tuple[tables.TableFile, bytes]:
+    """A file that may be a table, and its first bytes. Raises SourceError, MissingExtraError."""
+    table = open_table_file(source)
+    try:
+        return table, table.head(HEAD_OF_TABLE)
+    except ReadFailedError as error:
+        table.close()
+        raise cannot_read(source.name, error.reason, describe(error)) from None
+    except OSError as error:
+        table.close()
+        raise cannot_read(source.name, "read_error", describe(error)) from None
+
+
+def open_parquet(source: Source, options: ReadOptions) -> tuple[tables.TableFile, ParquetRows] | None:
+    """A Parquet file of which parts may be read, as `open_source` opens it; None for any other file, and for one behind
+    a URL whose name does not tell.
+
+    Raises SourceError, MissingExtraError.
+    """
+    if source.is_remote and source.format not in TABLES:
+        return None
+    table, head = _look_at_table(source)
+    try:
+        if head.startswith(PARQUET_MAGIC):
+            from auditor.sources.parquet import ParquetRows
+
+            return table, ParquetRows(table, options, source.name)
+    except BaseException:
+        table.close()
+        raise
+    table.close()
+    return None
+
+
 def open_table_file(source: Source) -> tables.TableFile:
-    """A Parquet or Arrow file, to be read at random places. Raises SourceError, MissingExtraError, OSError."""
+    """A Parquet or Arrow file, to be read at random places. Raises SourceError, MissingExtraError."""
     from auditor.sources.tables import TableFile
 
     def again() -> StoredBytes:
@@ -154,8 +190,11 @@ def open_table_file(source: Source) -> tables.TableFile:
 
     if source.is_remote:
         file = remote.open_url(source.location, source.version, at_random=True)
-        return TableFile(file, again, source.size, file.changed)
-    return TableFile(open(source.location, "rb", buffering=0), again, source.size)  # noqa: PTH123 - it closes it
+        return TableFile(file, again, source.size, file.changed, f"{file.size} bytes, {file.version}")
+    try:
+        return TableFile(open(source.location, "rb", buffering=0), again, source.size)  # noqa: PTH123 - it closes it
+    except OSError as error:
+        raise _cannot_open(source, error) from None
 
 
 def _text_drafts(source: Source, stream: Peekable, options: ReadOptions) -> tuple[Iterator[Draft], ByteStream]:

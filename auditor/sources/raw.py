@@ -105,6 +105,11 @@ class StoredBytes:
             return Failure("changed_while_reading", "was written to while it was read")
         return None
 
+    @property
+    def status(self) -> os.stat_result | None:
+        """Of a local regular file when it was opened; None for anything else."""
+        return self._status
+
     def digest(self) -> str:
         """Hexadecimal xxh3_128 of all bytes; reads what a decompressor or a parser left unread."""
         if not self._ended:

@@ -40,16 +40,19 @@ class SourceStream:
         stored: the file, for its count and hash.
         drafts: the blocks, without their number.
         ending: the stream whose failure ends the source; None where the reader reports its own.
+        counted: bytes of what was consumed that belong to no block of this stream.
     """
 
-    def __init__(self, source: str, stored: Stored, drafts: Iterator[Draft], ending: ByteStream | None) -> None:
+    def __init__(
+        self, source: str, stored: Stored, drafts: Iterator[Draft], ending: ByteStream | None, *, counted: int = 0
+    ) -> None:
         self._source = source
         self._stored = stored
         self._drafts = drafts
         self._ending = ending
         self._index = 0
         self._row = 0
-        self._reported = 0
+        self._reported = counted
         self._ended = False
 
     def __iter__(self) -> Iterator[Block]:
@@ -67,7 +70,7 @@ class SourceStream:
         consumed = self._stored.consumed
         block = Block(
             source=self._source,
-            index=self._index,
+            index=self._index if draft.index is None else draft.index,
             first_row=draft.first_row,
             rows=draft.rows,
             payload=draft.payload,

@@ -1,4 +1,7 @@
-"""Parquet and Arrow files: batches of the columns that may hold text, of bounded size."""
+"""Tables in files: batches of the columns that may hold text, of bounded size, and none that is unsafe to read.
+
+Arrow files are read here, Parquet in `auditor.sources.parquet`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from auditor.errors import SourceError
 from auditor.sources.blocks import Columns, Draft
@@ -17,7 +19,7 @@ from auditor.sources.raw import Failure, ReadFailedError, StoredBytes, cannot_re
 from auditor.types import Skip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from auditor.sources.options import ReadOptions
     from auditor.sources.raw import ByteStream
@@ -43,9 +45,10 @@ class TableFile:
 
     def __init__(
         self, file: Any, reopen: Callable[[], StoredBytes], size: int | None,
-        changed: Callable[[], Failure | None] | None = None,
+        changed: Callable[[], Failure | None] | None = None, version: str = "",
     ) -> None:  # fmt: skip
         self._changed = changed
+        self._version = version
         self._file = _CountingFile(file, size)
         self._reopen = reopen
         self._status = self._fstat()
@@ -59,6 +62,17 @@ class TableFile:
     def consumed(self) -> int:
         """Bytes read so far."""
         return self._file.count
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, which do not count as read."""
+        data = self._file.read(size)
+        self._file.count -= len(data)
+        return data
+
+    def identity(self) -> str:
+        """What tells the file that was opened from one that takes its place: its size, and when it was last written to
+        or what its store calls this version of it."""
+        return self._version if self._status is None else _written(self._status)
 
     def change(self) -> Failure | None:
         """What shows that the file was written to since it was opened; None where nothing does."""
@@ -88,6 +102,8 @@ class TableFile:
                 raise SourceError(
                     f"could not be read once more, to hash it: {stored.failure.detail}", stored.failure.reason
                 )
+            if stored.status is not None and self._status is not None and _written(stored.status) != self.identity():
+                raise SourceError("was replaced by another file while it was read; scan again", CHANGED)
             return digest
         finally:
             stored.close()
@@ -95,6 +111,10 @@ class TableFile:
     def close(self) -> None:
         """Close the file; may be called more than once."""
         self._file.close()
+
+
+def _written(status: os.stat_result) -> str:
+    return f"{status.st_size} bytes, written at {status.st_mtime_ns}"
 
 
 class _CountingFile(io.RawIOBase):
@@ -153,58 +173,33 @@ class SequentialFile(io.RawIOBase):
         return b"".join(parts)
 
 
-def read_parquet(file: TableFile, options: ReadOptions, source: str) -> Iterator[Draft]:
-    """Blocks of a Parquet file's rows. Raises SourceError at once where it is none or no column holds text."""
-    try:
-        parquet = pq.ParquetFile(file.handle, buffer_size=BUFFER_BYTES, pre_buffer=False)
-        schema, fields = parquet.schema_arrow, parquet.schema_arrow.names
-    except BROKEN as error:
-        raise _unreadable(source, "Parquet", error) from None
-    if not has_text_columns(schema, options):
-        raise no_text_field(source, fields)
-    names = text_columns(schema, options)
-    rows = _batch_rows(parquet, names, options)
-    batches = parquet.iter_batches(batch_size=rows, columns=names, use_threads=False)
-    return _drafts(batches, options, source, "corrupt_parquet", file.change)
-
-
-def _batch_rows(parquet: pq.ParquetFile, names: list[str], options: ReadOptions) -> int:
-    """Rows that make about a block, from the sizes that the densest row group gives for the columns that are read."""
-    largest = 1.0
-    metadata = parquet.metadata
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        columns = (group.column(position) for position in range(group.num_columns))
-        size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] in names)
-        largest = max(largest, size / max(group.num_rows, 1))
-    return max(1, min(MAX_BATCH_ROWS, int(options.block_bytes / largest)))
-
-
 def read_arrow_file(file: TableFile, options: ReadOptions, source: str) -> Iterator[Draft]:
-    """Blocks of an Arrow IPC file's rows (Feather 2, too). Raises SourceError like `read_parquet`."""
+    """Blocks of an Arrow IPC file's rows (Feather 2, too). Raises SourceError at once where it is none or no column
+    holds text."""
     try:
         reader = pa.ipc.open_file(file.handle)
         wanted = _wanted(reader.schema, options, source)
         if wanted != list(range(len(reader.schema))):
             reader = pa.ipc.open_file(file.handle, options=pa.ipc.IpcReadOptions(included_fields=wanted))
     except BROKEN as error:
-        raise _unreadable(source, "an Arrow file", error) from None
+        raise unreadable(source, "an Arrow file", error) from None
     batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
     return _drafts(batches, options, source, "corrupt_arrow", file.change)
 
 
 def read_arrow_stream(stream: ByteStream, options: ReadOptions, source: str) -> Iterator[Draft]:
-    """Blocks of an Arrow IPC stream's rows, as datasets caches are. Raises SourceError like `read_parquet`."""
+    """Blocks of an Arrow IPC stream's rows, as datasets caches are. Raises SourceError like `read_arrow_file`."""
     try:
         reader = pa.ipc.open_stream(SequentialFile(stream))
         _wanted(reader.schema, options, source)
     except BROKEN as error:
-        raise _unreadable(source, "an Arrow stream", error) from None
+        raise unreadable(source, "an Arrow stream", error) from None
     batches = (batch.select(text_columns(batch.schema, options)) for batch in reader)
     return _drafts(batches, options, source, "corrupt_arrow", lambda: None)
 
 
-def _unreadable(source: str, what: str, error: Exception) -> SourceError:
+def unreadable(source: str, what: str, error: Exception) -> SourceError:
+    """The error for a file that Arrow cannot open."""
     if isinstance(error, ReadFailedError):
         return cannot_read(source, error.reason, describe(error))
     return SourceError(f"cannot read {source} as {what}: {describe(error)}; is it whole?")
@@ -225,9 +220,9 @@ def _drafts(
     change: Callable[[], Failure | None],
 ) -> Iterator[Draft]:
     row = 0
-    bad_rows: list[int] = []
     while True:
         skip = None
+        bad_rows: list[int] = []
         try:
             batch = next(batches, None)
             if batch is not None:
@@ -238,16 +233,35 @@ def _drafts(
             skip = Skip(source, reason, detail=f"{describe(error)}; read up to record {row}")
         if batch is None:
             break
-        for part in _bounded(batch, options.block_bytes):
-            skips = tuple(Skip(source, "invalid_utf8", row + bad) for bad in bad_rows if 0 <= bad < part.num_rows)
-            yield Draft(Columns(part), row, part.num_rows, skips)
-            row += part.num_rows
-            bad_rows = [bad - part.num_rows for bad in bad_rows]
+        yield from drafts_of(batch, bad_rows, row, options, source)
+        row += batch.num_rows
     # what looks like a broken file may be one that another took the place of
     if (skip is None or skip.reason == corrupt) and (failure := change()) is not None:
         skip = Skip(source, failure.reason, detail=f"{failure.detail}; read up to record {row}")
     if skip is not None:
-        yield Draft(Columns(pa.RecordBatch.from_arrays([], names=[])), row, 0, (skip,))
+        yield Draft(no_rows(), row, 0, (skip,))
+
+
+def drafts_of(
+    batch: pa.RecordBatch, bad_rows: Sequence[int], row: int, options: ReadOptions, source: str, *, by_row: bool = False
+) -> Iterator[Draft]:
+    """A batch as blocks of bounded size.
+
+    Args:
+        batch: of which `sound` found the rows `bad_rows` to be no UTF-8.
+        row: of the source, which it begins with.
+        by_row: whether blocks are numbered by the rows that they begin with (see `Block.index`).
+    """
+    for part in _bounded(batch, options.block_bytes):
+        skips = tuple(Skip(source, "invalid_utf8", row + bad) for bad in bad_rows if 0 <= bad < part.num_rows)
+        yield Draft(Columns(part), row, part.num_rows, skips, row if by_row else None)
+        row += part.num_rows
+        bad_rows = [bad - part.num_rows for bad in bad_rows]
+
+
+def no_rows() -> Columns:
+    """A payload without records."""
+    return Columns(pa.RecordBatch.from_arrays([], names=[]))
 
 
 def sound(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:

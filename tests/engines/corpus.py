@@ -22,7 +22,7 @@ READING = ReadOptions(block_bytes=4000, max_record_bytes=20_000, piece_chars=500
 
 
 def make_corpus(folder: Path, rows: int = 1100) -> Path:
-    """`large.jsonl`, which is worth cutting in parts, and a file of each other kind."""
+    """`large.jsonl` and `groups.parquet`, which are worth cutting in parts, and a file of each other kind."""
     folder.mkdir(parents=True)
     texts = documents(200)
     records = [{"text": inside(whole(ITEMS[n % 40]), texts[0]) if n % 19 == 0 else texts[n % 200]} for n in range(rows)]
@@ -46,6 +46,7 @@ def make_corpus(folder: Path, rows: int = 1100) -> Path:
     (folder / "cut.jsonl.gz").write_bytes(gzip.compress(b"\n".join(lines[:100]), mtime=0)[:-4000])
     table = pa.table({"text": [record["text"] for record in records[100:200]], "id": list(range(100))})
     pq.write_table(table, folder / "table.parquet", row_group_size=30)
+    write_row_groups(folder / "groups.parquet", [str(record["text"]) for record in records[:800]])
     quoted = [str(record["text"]).replace('"', '""') for record in records[200:260]]
     (folder / "table.csv").write_text("id,text\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(quoted)))
     (folder / "plain.txt").write_text("\n".join(str(record["text"]) for record in records[260:300]))
@@ -53,3 +54,39 @@ def make_corpus(folder: Path, rows: int = 1100) -> Path:
     (folder / "junk.jsonl").write_bytes(bytes(random.Random(1).choices([0, 1, 2, 200, 255], k=3000)))
     (folder / "empty.jsonl").write_bytes(b"")
     return folder
+
+
+def write_row_groups(path: Path, texts: list[str]) -> None:
+    """Row groups of many sizes, some without rows: texts and chats, some of them no UTF-8, and one group broken."""
+    rng = random.Random(4)
+    schema = pa.schema(
+        {
+            "id": pa.int64(),
+            "text": pa.string(),
+            "messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        }
+    )
+    begin = 0
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, data_page_size=8000) as writer:
+        while begin < len(texts):
+            part = texts[begin : begin + rng.choice([0, 1, 2, 40, 60])]
+            chats = [[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": text}] for text in part]
+            as_text = [n % 3 == 0 for n in range(len(part))]
+            raw = [text.encode() + b"\xff" * (n == 45) if as_text[n] else None for n, text in enumerate(part)]
+            arrays = [
+                pa.array(range(begin, begin + len(part)), pa.int64()),
+                pa.array(raw, pa.binary()).view(pa.string()),
+                pa.array(
+                    [None if is_text else chat for is_text, chat in zip(as_text, chats, strict=True)], schema[2].type
+                ),
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            begin += len(part)
+    metadata = pq.read_metadata(path)
+    large = [n for n in range(metadata.num_row_groups) if metadata.row_group(n).num_rows >= 40]
+    group = metadata.row_group(large[len(large) // 2])
+    chunk = next(c for n in range(4) if (c := group.column(n)).path_in_schema.endswith("content"))
+    content = bytearray(path.read_bytes())
+    middle = chunk.data_page_offset + chunk.total_compressed_size // 2
+    content[middle : middle + 9000] = b"\xff" * 9000
+    path.write_bytes(content)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from auditor.config import ScanConfig
 from auditor.index import BenchmarkIndex
+from auditor.rephrase import matches as verdicts
 from auditor.rephrase.calibration import RephraseTally
 from auditor.rephrase.detector import Rephrase
-from auditor.rephrase.matches import judge, matches_of, settle
+from auditor.rephrase.matches import Judgement, matches_of
 from auditor.rephrase.scoring import log_odds
 from auditor.rephrase.signals import Rarity, measure
 from auditor.sources import TextField
@@ -53,6 +54,19 @@ def tally(matches: Iterable[Match], clean: int = 500) -> RephraseTally:
 
 def rephrases() -> list[Match]:
     return [made(n, text, 1.0, 0.8, row) for row, (n, text) in enumerate(PARAPHRASES.items())]
+
+
+def settle(matches: list[Match], counted: RephraseTally, config: ScanConfig) -> tuple[list[Match], dict[str, Any]]:
+    settled, facts = verdicts.settle(lambda: iter(matches), counted, config)
+    return list(settled), facts
+
+
+def judge(matches: list[Match], config: ScanConfig) -> tuple[list[Match], dict[str, Any]]:
+    judgement = Judgement.of(iter(matches), config)
+    judged = [again for match in matches if (again := judgement.verdict(match)) is not None]
+    assert judgement.contaminated == sum(m.verdict is Verdict.CONTAMINATED for m in judged)
+    assert judgement.review == sum(m.verdict is Verdict.REVIEW for m in judged)
+    return judged, judgement.facts()
 
 
 def test_what_a_match_says() -> None:

@@ -24,6 +24,7 @@ from auditor.report.files import (
     write_summary,
     write_text,
 )
+from auditor.spill import IN_MEMORY, Spilled
 from auditor.types import Match, Verdict
 
 if TYPE_CHECKING:
@@ -82,6 +83,66 @@ def test_what_was_written_comes_back(run_directory: Path) -> None:
     assert run.command == "scan"
     assert run.matches_path is not None
     assert list(read_matches(run.matches_path)) == [MATCH]
+
+
+MANY = [replace(MATCH, row=row) for row in range(IN_MEMORY + 20)]
+
+
+@pytest.fixture(scope="module")
+def large_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of more findings than are held at once."""
+    directory = tmp_path_factory.mktemp("large")
+    write_findings(directory / "findings.json", merge_matches(MANY), command="scan")
+    write_summary(directory / "summary.json", {"records_read": 10, "complete": True})
+    return directory
+
+
+def test_many_findings_come_back_without_being_held(large_directory: Path) -> None:
+    run = read_run(large_directory)
+    assert isinstance(run.findings, Spilled)
+    assert run.findings == merge_matches(MANY)
+    assert run.command == "scan"
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("layout", ["as written", "compact", "indented by four", "lines with returns", "other keys"])
+def test_findings_come_back_however_they_are_laid_out(run_directory: Path, count: int, layout: str) -> None:
+    findings = merge_matches(MANY[:count])
+    path = run_directory / "findings.json"
+    write_findings(path, findings, command="check")
+    document = json.loads(path.read_bytes())
+    if layout == "compact":
+        path.write_text(json.dumps(document))
+    elif layout == "indented by four":
+        path.write_text(json.dumps(document, indent=4))
+    elif layout == "lines with returns":
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    elif layout == "other keys":
+        before = {"notes": [{"a": 1}], "lines": list(range(100))}
+        path.write_text(json.dumps({**before, **document, "after": [{"findings": [{}]}]}, indent=2))
+    run = read_run(run_directory)
+    assert (run.findings, run.command) == (tuple(findings), "check")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("    },\n", "    }\n", 1),
+        lambda text: text.replace("\n  ]", ",\n  ]"),
+        lambda text: text + "{",
+        lambda text: text.replace('      "rule_id"', "      rule_id", 1),
+    ],
+    ids=["cut", "a comma missing", "one too many", "something behind it", "no JSON in it"],
+)
+def test_findings_that_are_broken_are_named(run_directory: Path, spoil: Callable[[str], str]) -> None:
+    path = run_directory / "findings.json"
+    write_findings(path, merge_matches(MANY[:3]), command="scan")
+    text = path.read_text()
+    path.write_text(spoil(text))
+    assert path.read_text() != text
+    with pytest.raises(InputError, match="is not valid JSON"):
+        read_run(run_directory)
 
 
 def test_equal_runs_give_equal_bytes_and_no_time(run_directory: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from lxml import etree
 import auditor
 from auditor.errors import InputError
 from auditor.report.conda import COLUMNS, render_conda
-from auditor.report.files import read_run
+from auditor.report.files import read_run, write_findings
 from auditor.report.formats import FORMATS
 from auditor.report.junit import render_junit
+from auditor.report.markdown import render_scan_report
 from auditor.report.rules import LABELS, effect_of, label, severity_of, summary
 from auditor.report.sarif import place_of, render_sarif, uri_of
+from auditor.spill import IN_MEMORY, Spilled
 from auditor.types import Finding
 from report.runs import BOARD, HOSTILE, many
 
@@ -393,3 +396,25 @@ def test_rules_that_are_not_known_here_are_named_by_their_id() -> None:
     assert label("consistency/parameter-count") == "parameter count"
     assert summary("consistency/parameter-count") == "Consistency: parameter count."
     assert all(summary(rule).endswith(".") for rule in LABELS)
+
+
+def test_more_findings_than_are_held_at_once(scan_dir: Path, tmp_path: Path) -> None:
+    """Read from a file one by one, they give the bytes that they give from memory."""
+    run = read_run(scan_dir)
+    findings = [
+        replace(finding, fingerprint=f"{number:032x}", baseline={"reason": "known"} if number % 3 == 0 else None)
+        for number, finding in enumerate(islice(cycle(run.findings), IN_MEMORY + 500))
+    ]
+    for name in ("summary.json", "matches.jsonl"):
+        (tmp_path / name).write_bytes((scan_dir / name).read_bytes())
+    write_findings(tmp_path / "findings.json", findings, command="scan")
+    assert isinstance(read_run(tmp_path).findings, Spilled)
+    auditor.write_reports(tmp_path, tmp_path / "out", formats=["sarif", "junit", "conda", "markdown", "json"])
+    for name, render in (
+        ("findings.sarif", render_sarif), ("junit.xml", render_junit), ("contamination_report.csv", render_conda),
+    ):  # fmt: skip
+        assert (tmp_path / "out" / name).read_text(encoding="utf-8") == render("scan", run.summary, findings)
+    assert (tmp_path / "out/report.md").read_text(encoding="utf-8") == render_scan_report(run.summary, findings)
+    assert (tmp_path / "out/findings.json").read_bytes() == (tmp_path / "findings.json").read_bytes()
+    rest = len([finding for finding in findings if finding.baseline is not None]) - 50
+    assert f"{rest:,} more rows are left out here." in (tmp_path / "out/report.md").read_text(encoding="utf-8")

@@ -69,12 +69,16 @@ def read(path: Path | str, options: ReadOptions | None = None) -> Reading:
 def gather(blocks: Iterable[Block], digest: str = "") -> Reading:
     """Put blocks in order, and check what holds for all of them: numbers go on from block to block."""
     reading = Reading(list(blocks), digest)
-    row = 0
-    for index, block in enumerate(reading.blocks):
-        assert block.index == index
+    row, lost = 0, False
+    by_row = any(block.index != number for number, block in enumerate(reading.blocks))
+    for number, block in enumerate(reading.blocks):
+        assert block.index == (block.first_row if by_row else number)
         if block.rows:
-            assert block.first_row == row
+            # a broken row group is lost with its records, and those after it keep their numbers
+            assert block.first_row == row or (block.first_row > row and lost)
+            row = block.first_row
         row += block.rows
+        lost = any(skip.reason == "corrupt_parquet" for skip in block.skips)
         match block.payload:
             case JsonLines(data):
                 content = bytes(data)

@@ -9,7 +9,7 @@ import io
 import json
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +22,9 @@ from command import OUTPUTS, auditor, environment, outputs, summary_of
 from made import documents, inside, make_items, whole, write_benchmark
 
 import auditor as package
+from auditor.engines.planning import plan
+from auditor.engines.row_groups import open_parts, read_row_groups
+from auditor.engines.units import Large
 from auditor.errors import InputError, SourceError
 from auditor.output import UNFINISHED
 from auditor.sources import ReadOptions, discover, open_source
@@ -235,6 +238,31 @@ def test_reading(bucket: Any, proxy: Proxy) -> None:
         stored = bucket.get_object(Bucket="bucket", Key=key)["Body"].read()
         assert stream.digest() == xxhash.xxh3_128(stored).hexdigest()
         stream.close()
+
+
+def test_parts_of_a_table(bucket: Any, proxy: Proxy) -> None:
+    options = ReadOptions(block_bytes=2000)
+    (source,), _ = discover(["s3://bucket/dir/table.parquet"], options)
+    whole_stream = open_source(source, options)
+    blocks = list(whole_stream)
+    streams = open_parts(source, options, 3)
+    assert len(streams) == 3
+    assert [block for stream in streams for block in stream] == blocks
+    for stream in (whole_stream, *streams):
+        stream.close()
+    *parts, _ = plan(Large(0, source, 10_000), options)
+    assert len(parts) > 2
+    assert [block for part in parts for block in read_row_groups(part, options)] == blocks  # type: ignore[arg-type]
+    # the same texts in other row groups
+    out = io.BytesIO()
+    pq.write_table(pa.table({"text": [f"row {n}" for n in range(5000)]}), out, row_group_size=499)
+    bucket.put_object(Bucket="bucket", Key="dir/table.parquet", Body=out.getvalue())
+    with pytest.raises(SourceError, match="was replaced after the sources were listed") as caught:
+        list(read_row_groups(parts[1], options))  # type: ignore[arg-type]
+    assert caught.value.reason == "changed_while_reading"
+    # to a listing that told no version it is another file all the same
+    (block,) = read_row_groups(replace(parts[1], source=replace(source, version="")), options)  # type: ignore[arg-type]
+    assert [skip.reason for skip in block.skips] == ["changed_while_reading"]
 
 
 @pytest.mark.parametrize(
