@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
 
 TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names_added", "negation", "length",
-                "overlap", "alignment", "information", "covered", "warranted", "tells")  # fmt: skip
+                "overlap", "alignment", "whole_alignment", "information", "covered", "warranted", "tells")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
-                   "alignment", "covered", "warranted")  # fmt: skip
+                   "structure", "alignment", "whole_alignment", "covered", "warranted")  # fmt: skip
 FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")
 FLOOR = -5.0
 """Rough log odds below which no pair is kept."""
@@ -253,7 +253,8 @@ def fit(
     passed = [p for p in kept if rough_log_odds(p.signals) >= WORTH_A_CLOSE_LOOK]
 
     def fit_without(left_out: str = "") -> Weights:
-        of = {name: n for name, n in sizes.items() if left_out not in (kind.sets[name], name)}
+        several = len(set(kind.sets.values())) > 1
+        of = {name: n for name, n in sizes.items() if (kind.sets[name] if several else name) != left_out}
         training = [p for p in passed if p.number % 2 and kind.has(p) and (p.set in of or p.is_clean)]
         best = best_of_each(training, lambda p: rough_log_odds(p.signals))
         clean = sum(p.is_clean for p in best)
@@ -277,19 +278,19 @@ def fit(
         if name in kind.sets:
             even = [p for p in every if p.number % 2 == 0]
             report(f"{name}, even half", even, scored, counts[name] // 2, amount // 2)
-        if name in kind.sets and len(set(kind.sets.values())) > 1:
-            alone = fit_without(benchmark)
+        if name in kind.sets and len(kind.sets) > 1:
+            # another benchmark, or where all are of one, another language
+            alone = fit_without(benchmark if len(set(kind.sets.values())) > 1 else name)
             report(f"{name}, fitted without", every, partial(scored, alone=alone), counts[name], amount)
 
 
 def fit_all(path: Path, foreign: Path | None) -> None:
     """Fit all kinds."""
     kept, texts, counts = pickle.loads(path.read_bytes())  # noqa: S301 - a file that `collect` wrote
-    others = sorted(name for name in counts if name.startswith("humaneval "))
+    programs = {name: "humaneval" for name in sorted(counts) if name.startswith("humaneval")}
     weights: dict[str, Weights] = {name: Weights({}, -99.0) for name in ("text", "program", "foreign")}
     fit(Kind("text", TEXT_SETS, TEXT_CLEAN, TEXT_SIGNALS, 10.0), kept, texts, counts, weights, ["us history"])
-    fit(Kind("program", {"humaneval": "humaneval"}, PROGRAM_CLEAN, PROGRAM_SIGNALS, 0.3), kept, texts, counts, weights,
-        others)  # fmt: skip
+    fit(Kind("program", programs, PROGRAM_CLEAN, PROGRAM_SIGNALS, 0.3), kept, texts, counts, weights)
     if foreign is not None:
         kept, texts, counts = pickle.loads(foreign.read_bytes())  # noqa: S301
         sets = {name: name.split()[0].replace("mgsm", "gsm8k") for name in counts if not name.startswith("clean")}

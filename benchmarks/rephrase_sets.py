@@ -317,7 +317,9 @@ def multilingual_sets() -> dict[str, Callable[[], RephraseSet]]:
     }
 
 
-FITTED = frozenset({"gsm8k", "mmlu", "humaneval", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh"})
+FITTED = frozenset(
+    {"gsm8k", "mmlu", "humaneval", "humaneval c", "humaneval js", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh"}
+)
 """Sets whose odd-numbered half the odds were fitted on."""
 
 

@@ -106,6 +106,8 @@ class Bank:
     """One for each benchmark."""
     value_rarities: tuple[dict[str, float], ...]
     """Nats of the literals of each benchmark's programs."""
+    sign_rarities: tuple[dict[str, float], ...]
+    """The same of their operators, keywords and calls."""
     programs: Mapping[int, Program]
     """The program of a unit's item, where it is one."""
 
@@ -142,10 +144,10 @@ def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
         Rarity(int(arrays.item_counts[b]), {names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
         for b, counts in enumerate(arrays.stem_counts)
     )
-    programs, values = _programs(items, views, unit_of, benchmarks, count)
+    programs, values, signs = _programs(items, views, unit_of, benchmarks, count)
     return Bank(
         tuple(views), units, np.array(unit_of, np.int32), np.array(benchmarks, np.int32), arrays, words, stems,
-        rarities, values, programs,
+        rarities, values, signs, programs,
     )  # fmt: skip
 
 
@@ -164,20 +166,26 @@ def _units(index: BenchmarkIndex) -> tuple[tuple[int, ...], ...]:
 
 def _programs(
     items: Sequence[Item], views: Sequence[ItemView], unit_of: Sequence[int], benchmarks: Sequence[int], count: int
-) -> tuple[dict[int, Program], tuple[dict[str, float], ...]]:
-    """The items that are programs, and how much each literal says among those of each benchmark."""
+) -> tuple[dict[int, Program], tuple[dict[str, float], ...], tuple[dict[str, float], ...]]:
+    """The items that are programs, and how much each literal, and each sign, says among those of each benchmark."""
     of_unit = {u: b for v, u, b in zip(views, unit_of, benchmarks, strict=True) if v.kind == PURPOSE}
     programs: dict[int, Program] = {}
-    seen: list[Counter[str]] = [Counter() for _ in range(count)]
+    values: list[Counter[str]] = [Counter() for _ in range(count)]
+    signs: list[Counter[str]] = [Counter() for _ in range(count)]
     for unit, item in enumerate(items):
         if unit in of_unit and (program := program_of(item)) is not None:
             programs[unit] = program
-            seen[of_unit[unit]].update(program.values)
+            values[of_unit[unit]].update(program.values)
+            signs[of_unit[unit]].update(sign for sign, _ in program.signs)
     sizes = Counter(of_unit.values())
-    return programs, tuple(
-        {value: float(np.log((sizes[b] + 1) / (n + 0.5))) for value, n in counts.items()}
-        for b, counts in enumerate(seen)
+    nats_of_values, nats_of_signs = (
+        tuple(
+            {value: float(np.log((sizes[b] + 1) / (n + 0.5))) for value, n in counts.items()}
+            for b, counts in enumerate(seen)
+        )
+        for seen in (values, signs)
     )
+    return programs, nats_of_values, nats_of_signs
 
 
 def _make(

@@ -48,6 +48,27 @@ _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SINGLE: Final = r"(?:-?\d+(?:\.\d+)?|\"[^\"\n]{0,40}\"|'[^'\n]{0,40}')"
 _VALUE: Final = re.compile(_SINGLE)
 _LIST: Final = re.compile(rf"[\[(]\s?{_SINGLE}(?:\s?,\s?{_SINGLE}){{1,30}}\s?[\])]")
+_SIGN: Final = re.compile(
+    r"\*\*|//|[=!]==?|<=|>=|&&|\|\||[+\-*/%<>&|^~]|\b(?:and|or|not|in|if|else|elif|while|for|return|break|continue|lambda)\b"
+    r"|\b(?:None|null|NULL|True|False|true|false)\b|\b[A-Za-z_]\w*(?=\s?\()|(?<=\.)[A-Za-z_]\w*"
+    r"|\b\d+(?:\.\d+)?\b|'[^'\n]{1,3}'|\"[^\"\n]{1,3}\""
+)
+_SAME_SIGNS: Final = {
+    name: names.split()[0]
+    for names in (
+        "len length size strlen count", "sort sorted qsort", "append push push_back add insert", "split strtok",
+        "join concat strcat", "lower tolower toLowerCase islower", "upper toupper toUpperCase isupper", "abs fabs",
+        "min Min", "max Max", "sum reduce", "reverse reversed", "isdigit isnumeric", "chr fromCharCode",
+        "ord charCodeAt", "set Set", "dict Map Counter", "substr substring slice", "index indexOf find strstr",
+        "float parseFloat atof", "int parseInt atoi", "str toString String sprintf", "startswith startsWith strncmp",
+        "endswith endsWith", "and &&", "or ||", "None null NULL", "True true", "False false", "if elif", "== ===",
+        "!= !==",
+    )
+    for name in names.split()
+}  # fmt: skip
+"""Operators, constants and functions that do the same in several languages."""
+MOST_OF_A_SIGN: Final = 3
+"""Times that a sign is counted at the most: how often a loop adds says little."""
 MAX_CODE: Final = 20_000
 """Characters of a text that are looked at as code."""
 MIN_PURPOSE_WORDS: Final = 4
@@ -66,6 +87,8 @@ class Program:
     """Literals of two characters and more, and whole lists of literals: those of its examples above all."""
     name: str
     """Words of the first function's name."""
+    signs: tuple[tuple[str, int], ...] = ()
+    """Operators, keywords, short literals and what it calls, as often as each stands there."""
 
 
 def program_in(text: str) -> Program | None:
@@ -86,7 +109,16 @@ def _program_in(text: str) -> Program | None:
     purpose = f"{name}. {words}".strip(" .") if len(words.split()) >= MIN_PURPOSE_WORDS else f"{name}. {outside}"
     values = {v.strip("\"'") for v in _VALUE.findall(code)}
     lists = {"".join(v.split()).strip("[]()").replace("'", '"') for v in _LIST.findall(code)}
-    return Program(purpose, _PROSE.sub("", code), frozenset(v for v in values if len(v) > 1) | lists, name)
+    body = _PROSE.sub("", code)
+    return Program(purpose, body, frozenset(v for v in values if len(v) > 1) | lists, name, _signs(body, name))
+
+
+def _signs(body: str, name: str) -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    for found in _SIGN.findall(body):
+        sign = "itself" if split_name(found) == name else _SAME_SIGNS.get(found, found).strip("'\"")
+        counts[sign] = min(counts.get(sign, 0) + 1, MOST_OF_A_SIGN)
+    return tuple(sorted(counts.items()))
 
 
 def _sentences(prose: str) -> str:

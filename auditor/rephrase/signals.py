@@ -156,6 +156,8 @@ class RephraseSignals:
     """Weighted share of the record's words that the item has."""
     alignment: float
     """rapidfuzz's token set ratio, in [0, 1]."""
+    whole_alignment: float
+    """rapidfuzz's token sort ratio, in [0, 1]: what only one of the two says counts against it too."""
     information: float
     """Log of the nats that the poorer of the two carries."""
     foreign: float
@@ -174,6 +176,8 @@ class RephraseSignals:
     """The share of the item's."""
     name_share: float = 0.0
     """Share of the words of the item's function name."""
+    structure: float = 0.0
+    """Weighted share of the operators, keywords and calls that both have."""
     is_program: bool = False
     tells: float = 0.0
     """1 where the item asks and the text only tells: what answers a question is not the question."""
@@ -255,6 +259,7 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         length=abs(math.log((in_item + 5) / (in_text + 5))) if not foreign else 0.0,
         overlap=rarity.total(of_item & of_text) / in_text if in_text and not foreign else 0.0,
         alignment=fuzz.token_set_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
+        whole_alignment=fuzz.token_sort_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
         information=math.log(5 + min(in_item + said, in_item if foreign else in_text + said, MAX_INFORMATION)),
         foreign=float(foreign),
         numbers=numbers.stated,

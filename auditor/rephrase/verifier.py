@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from auditor.rephrase.signals import RephraseSignals, content_words, measure
 from auditor.rephrase.views import ANSWERED, ASK, BODY, OPTIONS, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -233,6 +234,7 @@ class Verifier:
             signals, is_program=True, changed=False, purpose=purpose, body=purpose if body is None else body,
             whole=purpose if whole is None else whole, values=min(shared, 30.0) / 10,
             values_share=shared / (total + DOUBT), name_share=len(names & own) / len(names) if names else 0.0,
+            structure=shared_signs(of_item, program, bank.sign_rarities[benchmark]),
         )  # fmt: skip
 
     def _kinds(self, first: int, unit: int) -> dict[int, NDArray[np.float32]]:
@@ -256,6 +258,15 @@ def with_passage(signals: RephraseSignals, question: str, view: RecordView, rari
     if not (numbers.missing and numbers.added):
         return signals
     return replace(signals, changed=True, missing=numbers.missing / numbers.stated, added=1.0)
+
+
+def shared_signs(one: Program, other: Program, nats: Mapping[str, float]) -> float:
+    """How much of the operators, keywords and calls of two programs both have, in [0, 1]: what they say, over the
+    geometric mean of what all of each say; signs of no item say nothing."""
+    own, others = dict(one.signs), dict(other.signs)
+    shared = sum(nats.get(sign, 0.0) * min(n, others[sign]) for sign, n in own.items() if sign in others)
+    totals = [sum(nats.get(sign, 0.0) * n for sign, n in signs.items()) for signs in (own, others)]
+    return shared / math.sqrt(totals[0] * totals[1]) if min(totals) > 0 else 0.0
 
 
 def body_of(program: Program) -> str:

@@ -194,14 +194,18 @@ def test_the_command_with_a_cluster_of_its_own(train: Path, bench: Path, tmp_pat
     assert outputs(tmp_path / "ray") == outputs(tmp_path / "local")
 
 
+ROWS = 2400
+"""Of each of the 60 files."""
+
+
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough files that there is a middle to be stopped in."""
+    """Enough files that there is a middle to be stopped in: some 100 MB, which are half a dozen units of work."""
     folder = tmp_path_factory.mktemp("many") / "train"
     texts = documents(60)
     for number in range(60):
         rows = [
-            {"text": inside(whole(ITEMS[n % 40]), texts[n % 60]) if n % 9 == 0 else texts[n % 60]} for n in range(600)
+            {"text": inside(whole(ITEMS[n % 40]), texts[n % 60]) if n % 36 == 0 else texts[n % 60]} for n in range(ROWS)
         ]
         write_lines(folder / f"{number:02d}.jsonl", rows)
     return folder
@@ -228,7 +232,7 @@ def test_interrupted_and_resumed_by_any_engine(many: Path, bench: Path, tmp_path
     assert "interrupted: the result is partial" in said
     assert time.monotonic() - stopped < 30
     records = summary_of(tmp_path / "cut")["records_read"]
-    assert 0 < records < 60 * 600
+    assert 0 < records < 60 * ROWS
     shutil.copytree(tmp_path / "cut", tmp_path / "again")
     assert run(*command(many, bench, tmp_path / "cut", "--resume")).returncode == 1
     assert run(*command(many, bench, tmp_path / "again", "--resume", *by_ray)).returncode == 1

@@ -87,6 +87,7 @@ def test_a_fenced_program_is_found_and_the_prose_around_it_says_what_it_is_for_w
         "def add(a, b):\n    return a + b\n",
         frozenset(),
         "add",
+        (("+", 1), ("itself", 1), ("return", 1)),
     )
     with_words = text.replace("    return", '    """Return the sum of both numbers."""\n    return')
     assert program(with_words).purpose == "add. Return the sum of both numbers"
@@ -189,3 +190,23 @@ def test_hostile_texts_come_to_an_end(before: str, unit: str) -> None:
     """Patterns that try again from every place of a run would take minutes with all of these."""
     found = program_in(before + unit * (MAX_CODE // len(unit)))
     assert found is None or len(found.purpose) <= 2 * MAX_CODE
+
+
+def test_the_signs_of_a_program_are_the_same_in_several_languages() -> None:
+    python = program_in("def total(a):\n    if not a: return None\n    return len(a) + sum(sorted(a))\n")
+    script = program_in(
+        "function total(a) {\n  if (a === null) { return null; }\n  return a.length + a.sort() && 1; }\n"
+    )
+    assert python is not None
+    assert script is not None
+    assert dict(python.signs) == {
+        "if": 1, "not": 1, "return": 2, "None": 1, "len": 1, "+": 1, "sum": 1, "sort": 1, "itself": 1,
+    }  # fmt: skip
+    shared = dict(python.signs).keys() & dict(script.signs).keys()
+    assert shared == {"if", "return", "None", "len", "+", "sort", "itself"}
+
+
+def test_a_sign_counts_three_times_at_the_most_and_strings_lose_their_quotes() -> None:
+    program = program_in("def f(x):\n    return x + x + x + x + x + 'ab' + \"ab\" + '" + "long" * 9 + "'\n")
+    assert program is not None
+    assert dict(program.signs) == {"itself": 1, "return": 1, "+": 3, "ab": 2}

@@ -6,7 +6,7 @@ import pytest
 
 from auditor.rephrase.code import Program
 from auditor.rephrase.signals import Rarity, RephraseSignals, measure
-from auditor.rephrase.verifier import body_of, with_passage
+from auditor.rephrase.verifier import body_of, shared_signs, with_passage
 from auditor.rephrase.views import RecordView, last_part
 
 PASSAGE = (
@@ -49,3 +49,16 @@ def test_alone_or_in_another_text_its_numbers_are_not_expected() -> None:
 
 def test_a_program_without_lines_has_something_to_compare() -> None:
     assert body_of(Program("does nothing", " \n", frozenset(), "")) == "-"
+
+
+def test_what_two_programs_do_alike() -> None:
+    one, other, third = (
+        Program("", "", frozenset(), "", signs) for signs in
+        ((("+", 2), ("for", 1)), (("+", 1), ("while", 1)), (("md5", 1),))
+    )  # fmt: skip
+    nats = {"+": 1.0, "for": 0.5, "while": 2.0}
+    assert shared_signs(one, one, nats) == pytest.approx(1.0)
+    assert shared_signs(one, other, nats) == pytest.approx(1.0 / (2.5 * 3.0) ** 0.5)
+    assert shared_signs(one, other, nats) == shared_signs(other, one, nats)
+    assert shared_signs(one, third, nats) == 0.0
+    assert shared_signs(third, third, nats) == 0.0, "signs of no item say nothing"
