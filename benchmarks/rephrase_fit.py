@@ -49,7 +49,7 @@ FLOOR = -5.0
 """Rough log odds below which no pair is kept."""
 CLOSE_FLOOR = -2.5
 """Those from which on a pair is measured closely."""
-OPEN = -1.2
+OPEN = -1.4
 """Prefilter of the fit: more passes than in a scan."""
 
 

@@ -160,7 +160,7 @@ def pair_scores(texts: Sequence[str], items: Sequence[Item], model: str) -> list
     return scores
 
 
-def all_pairs(texts: Sequence[str], benchmark: str, model: str, prefilter: float = -2.0) -> list[Match]:
+def all_pairs(texts: Sequence[str], benchmark: str, model: str, prefilter: float = -100.0) -> list[Match]:
     """What a scan finds near the texts, however improbable; variants are left out. No text is passed over before the
     model, unless `prefilter` says so."""
     import auditor

@@ -95,7 +95,7 @@ def _log_odds(text_ids, begin, end, item_ids, first, last, near_start, near_ids,
 @kernel
 def best_lead(
     text_start, text_ids, vectors, near_start, near_ids, near_likeness, post_start, post_views, post_nats, totals,
-    item_start, item_ids, coarse, bounds, nats, ordinary, bars, weights, looked_at, lead,
+    item_start, item_ids, kinds, coarse, bounds, nats, ordinary, bars, weights, looked_at, lead,
 ):  # fmt: skip
     """How far each text is above the bar of a benchmark, at the best: by the items of which it says most.
 
@@ -107,14 +107,15 @@ def best_lead(
         post_start: int64 [words + 1]. post_views, post_nats: int32, float32 above 0: the views that have a word, and
             what it says in their benchmark; words by which no view is to be found are left out.
         totals: float32 [views]: what all words of a view say. item_start: int64 [views + 1]. item_ids: int32, as those
-            of texts. coarse: float32 [views, d], unit length.
+            of texts. kinds: int8 [views]: the column of `lead` that a view counts in. coarse: float32 [views, d], unit
+            length.
         bounds: int64 [benchmarks + 1]: the views of benchmark b are bounds[b] to bounds[b + 1].
         nats: float32 [benchmarks, words]. ordinary: float32 [benchmarks]: the cosine that counts as 0.
         bars: float64 [benchmarks], in log odds.
         weights: float64 [6]: of the cosine, the log share of the item that is said, the log share of the text, the log
             of the nats that are said; what is added to a share; the intercept.
         looked_at: how many views of each benchmark are compared.
-        lead: float32 [texts], raised to what is found.
+        lead: float32 [texts, kinds], raised to what is found.
     """
     words = len(near_start) - 1
     likeness = np.zeros(words, np.float32)
@@ -142,7 +143,7 @@ def best_lead(
                     text_ids, begin, end, item_ids, item_start[view], item_start[view + 1], near_start, near_ids,
                     near_likeness, nats[b], slot, best, (cosine - ordinary[b]) / (1.0 - ordinary[b]), weights,
                 )  # fmt: skip
-                lead[t] = max(lead[t], np.float32(odds - bars[b]))
+                lead[t, kinds[view]] = max(lead[t, kinds[view]], np.float32(odds - bars[b]))
 
 
 @kernel

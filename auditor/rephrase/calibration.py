@@ -95,7 +95,7 @@ class RephraseTally:
         return cls(views, texts, encoded, dense(row["nearest"]), dense(row["others"]))
 
 
-CLEAN_RATE: Final = 0.022
+CLEAN_RATE: Final = 0.015
 """Clean texts of ordinary length that come near enough an item of a benchmark to be measured closely, for each text: in
 the rows that the odds were fitted to."""
 PRIOR: Final = 5.0

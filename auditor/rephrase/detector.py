@@ -152,7 +152,8 @@ class Rephraser:
                 (v.source, v.begin, v.begin + len(v.text)) if p is None else (p.purpose, 0, len(p.purpose))
                 for p, (_, v) in zip(programs, views[part], strict=True)
             ]
-            lead[part] = self._lookup.lead(self._bank.words.bags_of_parts(parts))
+            texts = [v.text if p is None else p.purpose for p, (_, v) in zip(programs, views[part], strict=True)]
+            lead[part] = self._lookup.lead(self._bank.words.bags_of_parts(parts), texts)
             if self._bank.programs:
                 # what a program does hardly shows in its words
                 lead[part] = np.where([p is not None for p in programs], np.maximum(lead[part], 1.0), lead[part])

@@ -3,7 +3,7 @@
 The items of which a text says most are found through lists of the items that have a word, and each word of the text
 stands for the words near it too. They are compared with the text word by word, both ways, and as means of word vectors.
 A logistic regression of that, fitted as the rough odds are (`auditor.rephrase.scoring`), says which texts the model
-looks at: of texts that rephrase an item, all but some two in a hundred; of others, one in fifteen.
+looks at: of texts that rephrase an item, all but one to six in a hundred; of others, one in thirty.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from auditor.kernels.lookalikes import best_lead
 from auditor.rephrase.bank import stemmed
+from auditor.rephrase.signals import asks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,11 @@ FINDING: Final = 2.5
 """Nats from which on a word finds items: with commoner ones no more are found. All words are compared."""
 LOOKED_AT: Final = 10
 """Views of each benchmark that are compared: of rephrases of MMLU, 98 in 100 have their item among them."""
-WEIGHTS: Final = np.array([4.22, 2.87, 2.84, 1.17, 0.05, 2.06])
+WEIGHTS: Final = np.array([3.85, 2.88, 2.61, 1.51, 0.05, 1.51])
 """Log odds for the cosine, in units of the word vectors; for the log share of the item that the text says, of the text
 that the item says, and of the nats that both say; what is added to a share; the intercept."""
+TELLS: Final = -3.54
+"""Log odds where the item asks and the text only tells, as most of what answers hold."""
 TENFOLD: Final = 0.8
 """Log odds that the bar rises by where a benchmark has ten times as many views: the nearest of them is nearer by
 chance."""
@@ -57,17 +60,24 @@ class Lookup:
         order = order[says[order] >= FINDING]
         self._post_views = views[order].astype(np.int32)
         self._post_nats = says[order]
+        questions = np.searchsorted(bank.unit_of, bank.unit_of)
+        self._tells = np.array([not asks(bank.views[first].text) for first in questions.tolist()], np.int8)
         words = len(arrays.near_start) - 1
         self._post_start = np.searchsorted(arrays.stem_ids[order], np.arange(words + 1)).astype(np.int64)
 
-    def lead(self, bags: Bags) -> NDArray[np.float32]:
-        """How far texts are above the bar of some benchmark, in log odds: [texts]; below 0 they are not worth it."""
+    def lead(self, bags: Bags, texts: Sequence[str]) -> NDArray[np.float32]:
+        """How far texts, of which `bags` are the words, are above the bar of some benchmark, in log odds: [texts];
+        below 0 they are not worth it."""
         arrays = self._bank.arrays
-        lead = np.full(len(bags.start) - 1, NONE - self._bars.min(initial=0.0), np.float32)
+        lead = np.full((len(texts), 2), NONE - self._bars.min(initial=0.0), np.float32)
         start, ids = stemmed(bags, arrays.stem_of)
         best_lead(
             start, ids, self._bank.words.embed_bags(bags), arrays.near_start, arrays.near_ids, arrays.near_likeness,
             self._post_start, self._post_views, self._post_nats, self._totals, arrays.stem_start, arrays.stem_ids,
-            arrays.coarse, self._bounds, self._nats, arrays.coarse_ordinary, self._bars, WEIGHTS, LOOKED_AT, lead,
+            self._tells, arrays.coarse, self._bounds, self._nats, arrays.coarse_ordinary, self._bars, WEIGHTS,
+            LOOKED_AT, lead,
         )  # fmt: skip
-        return lead
+        for i in np.flatnonzero(lead[:, 0] >= 0).tolist():
+            if not asks(texts[i]):
+                lead[i, 0] += TELLS
+        return np.asarray(lead.max(axis=1))

@@ -43,14 +43,14 @@ ROUGH_FOREIGN: Final = Weights(
 )
 """Where the languages differ: the signals that need no common words."""
 TEXT: Final = Weights(
-    {"similarity": 7.62, "gap": 3.78, "missing": -5.77, "added": -4.75, "names_missing": -0.50, "names_added": -4.25,
-     "negation": -2.22, "length": -1.45, "overlap": -9.38, "alignment": 3.21, "whole_alignment": 5.46,
-     "information": 3.53, "covered": 6.45, "warranted": 3.35, "tells": -3.78}, -17.62,
+    {"similarity": 11.22, "gap": 4.10, "missing": -6.67, "added": -4.87, "names_missing": -0.56, "names_added": -4.73,
+     "negation": -2.52, "length": -1.77, "overlap": -7.79, "alignment": 2.31, "whole_alignment": 3.26,
+     "information": 3.99, "covered": 5.79, "warranted": -0.61, "tells": -5.87}, -17.49,
 )  # fmt: skip
 PROGRAM: Final = Weights(
-    {"similarity": 8.09, "purpose": 0.40, "body": -3.54, "whole": 2.04, "values": 1.68, "values_share": 4.12,
-     "overlap": -4.53, "name_share": -0.14, "structure": 4.37, "alignment": 11.45, "whole_alignment": 8.60,
-     "covered": 4.31, "warranted": -4.93}, -7.66,
+    {"similarity": 8.25, "purpose": 0.34, "body": -3.68, "whole": 2.16, "values": 1.69, "values_share": 4.10,
+     "overlap": -4.32, "name_share": -0.17, "structure": 4.49, "alignment": 11.37, "whole_alignment": 8.50,
+     "covered": 4.36, "warranted": -5.04}, -7.63,
 )  # fmt: skip
 FOREIGN: Final = Weights(
     {"gap": 12.96, "missing": -7.61, "added": -8.60, "information": 4.29, "covered": 14.12, "warranted": 7.80}, -11.42

@@ -37,7 +37,7 @@ _ORDER: Final = re.compile(
     r"(?:^|[.!?:\n]\s+)(?:please\s+)?(?:answer|assess|calculate|check|choose|classify|compare|complete|compute|consider|count|"
     r"create|define|derive|describe|determine|discuss|estimate|evaluate|examine|explain|factor|fill|find|generate|give|"
     r"identify|implement|let|list|match|name|order|pick|predict|prove|provide|rank|return|select|show|simplify|solve|"
-    r"specify|state|statement|suggest|summarize|suppose|tell|write)\b",
+    r"specify|state|suggest|summarize|suppose|tell|write)\b",
     re.IGNORECASE,
 )
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
