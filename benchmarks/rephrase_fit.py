@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
 
 TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names_added", "negation", "length",
-                "overlap", "alignment", "whole_alignment", "information", "covered", "warranted", "tells")  # fmt: skip
+                "overlap", "alignment", "whole_alignment", "information", "covered", "tells")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "structure", "alignment", "whole_alignment", "covered", "warranted")  # fmt: skip
 FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")

@@ -43,9 +43,9 @@ ROUGH_FOREIGN: Final = Weights(
 )
 """Where the languages differ: the signals that need no common words."""
 TEXT: Final = Weights(
-    {"similarity": 11.22, "gap": 4.10, "missing": -6.67, "added": -4.87, "names_missing": -0.56, "names_added": -4.73,
-     "negation": -2.52, "length": -1.77, "overlap": -7.79, "alignment": 2.31, "whole_alignment": 3.26,
-     "information": 3.99, "covered": 5.79, "warranted": -0.61, "tells": -5.87}, -17.49,
+    {"similarity": 10.90, "gap": 4.05, "missing": -6.71, "added": -4.81, "names_missing": -0.52, "names_added": -4.67,
+     "negation": -2.47, "length": -1.69, "overlap": -7.92, "alignment": 2.54, "whole_alignment": 2.81,
+     "information": 3.97, "covered": 5.72, "tells": -5.72}, -17.34,
 )  # fmt: skip
 PROGRAM: Final = Weights(
     {"similarity": 8.25, "purpose": 0.34, "body": -3.68, "whole": 2.16, "values": 1.69, "values_share": 4.10,

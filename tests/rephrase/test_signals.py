@@ -125,7 +125,7 @@ def test_what_speaks_for_a_rephrase() -> None:
     odds = log_odds(base)
     for changes in (
         {"similarity": base.similarity + 0.1}, {"gap": base.gap + 0.1}, {"alignment": min(1.0, base.alignment + 0.1)},
-        {"information": base.information + 0.5}, {"covered": 0.1}, {"warranted": 0.1},
+        {"information": base.information + 0.5}, {"covered": 0.1}, {"whole_alignment": 1.0},
     ):  # fmt: skip
         assert log_odds(replace(base, **changes)) > odds, changes
     for changes in (
@@ -133,6 +133,7 @@ def test_what_speaks_for_a_rephrase() -> None:
         {"added": 1.0},
         {"names_added": 1.0},
         {"negation": 1.0},
+        {"tells": 1.0},
         {"length": base.length + 1},
     ):
         assert log_odds(replace(base, **changes)) < odds, changes
