@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REPHRASED: Final = "rephrase"
 """Kind of a match: the same in other words."""
-SURE: Final = 0.8
+SURE: Final = 2 / 3
 """Nothing less likely than this is called contaminated, whatever the rate that is asked for: among many certain ones, a
 rate of 0.01 leaves room for some that are hardly likelier than not."""
 
