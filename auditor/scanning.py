@@ -18,7 +18,7 @@ from auditor.index_cache import index_of
 from auditor.journal import Journal, SourceEnd, identity
 from auditor.learn import learn
 from auditor.output import DirectoryLock
-from auditor.rephrase.loading import rephraser_of
+from auditor.rephrase.loading import reading_for, rephraser_of
 from auditor.rephrase.matches import settle
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
@@ -95,7 +95,7 @@ def scan(
         if lock is not None:
             undo.callback(lock.release)
         learnt = learn(index, sources, reading, config, workers=workers or default_workers())
-        weights = weigh(index, learnt, config)
+        weights, reading = weigh(index, learnt, config), reading_for(config, reading)
         ray: Callable[..., RayEngine] | None = None
         if engine == "ray":
             from auditor.engines.ray import RayEngine

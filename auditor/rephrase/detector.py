@@ -11,7 +11,7 @@ import numpy as np
 from auditor.rephrase.calibration import RephraseTally
 from auditor.rephrase.lookup import Lookup
 from auditor.rephrase.scoring import variant_log_odds
-from auditor.rephrase.signals import is_foreign
+from auditor.rephrase.signals import asks, is_foreign
 from auditor.rephrase.verifier import Looked, Pair, Verifier, body_of
 from auditor.rephrase.views import RecordView, record_views, texts_in, word_count
 
@@ -142,25 +142,33 @@ class Rephraser:
                 yield replace(c, pair=self.verifier.exactly(c.looked, c.pair, c.benchmark)) if does else c
 
     def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
-        """Numbers of the views that are worth what the model costs, by word vectors and by the words that are
-        shared; of those that overlap, the best."""
+        """Numbers of the views that are worth what the model costs, by their words; of those that overlap, the best."""
         lead = np.full(len(views), -np.inf, np.float32)
-        for begin in range(0, len(views), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            programs = [view.program() for _, view in views[part]]
-            parts = [
+        numbers = [i for i, (_, view) in enumerate(views) if self._may_ask(view)]
+        for begin in range(0, len(numbers), CHUNK):
+            some = numbers[begin : begin + CHUNK]
+            part = [views[i][1] for i in some]
+            programs = [view.program() for view in part]
+            texts = [v.text if p is None else p.purpose for p, v in zip(programs, part, strict=True)]
+            places = [
                 (v.source, v.begin, v.begin + len(v.text)) if p is None else (p.purpose, 0, len(p.purpose))
-                for p, (_, v) in zip(programs, views[part], strict=True)
+                for p, v in zip(programs, part, strict=True)
             ]
-            texts = [v.text if p is None else p.purpose for p, (_, v) in zip(programs, views[part], strict=True)]
-            lead[part] = self._lookup.lead(self._bank.words.bags_of_parts(parts), texts)
-            if self._bank.programs:
-                # what a program does hardly shows in its words
-                lead[part] = np.where([p is not None for p in programs], np.maximum(lead[part], 1.0), lead[part])
-            for i, (_, view) in enumerate(views[part]):
-                if self._typical and programs[i] is None and any(is_foreign(t, view.text) for t in self._typical):
-                    lead[begin + i] = max(lead[begin + i], _like_a_question(view.text))
+            found = self._lookup.lead(self._bank.words.bags_of_parts(places), texts)
+            for i, (view, program) in enumerate(zip(part, programs, strict=True)):
+                if program is not None and self._bank.programs:
+                    found[i] = max(found[i], 1.0)  # what a program does hardly shows in its words
+                if program is None and any(is_foreign(typical, view.text) for typical in self._typical):
+                    found[i] = max(found[i], _like_a_question(view.text))
+            lead[some] = found
         return _best_apart(views, lead)
+
+    def _may_ask(self, view: RecordView) -> bool:
+        """Whether a view is looked at: a sentence or two that only tell are not, where the items ask. Of another
+        language that is not known."""
+        if not view.is_short or view.may_be_program or self._typical or not self._lookup.mostly_asks:
+            return True
+        return asks(view.text)
 
     def candidates(self, part: Sequence[tuple[int, RecordView]], bar: float) -> Iterator[Candidate]:
         """Encode views and measure the nearest items of each benchmark: the pairs whose rough odds reach `bar`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from auditor.detectors import REPHRASE
 
@@ -10,6 +11,17 @@ if TYPE_CHECKING:
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex
     from auditor.rephrase.detector import Rephraser
+    from auditor.sources import ReadOptions
+
+BLOCK_BYTES: Final = 1 << 20
+"""Bytes of a block at the most where the model is asked: some seconds of work, so that workers end close together."""
+
+
+def reading_for(config: ScanConfig, reading: ReadOptions) -> ReadOptions:
+    """How a training set is read for a run's detectors: in smaller blocks where a block is much work."""
+    if REPHRASE not in config.detectors:
+        return reading
+    return replace(reading, block_bytes=min(reading.block_bytes, BLOCK_BYTES))
 
 
 def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:

@@ -39,6 +39,9 @@ TENFOLD: Final = 0.8
 chance."""
 ORDINARY_VIEWS: Final = 1000
 """Views of a benchmark for which the bar is the one that is configured."""
+MOSTLY: Final = 0.9
+"""Share of items that ask, from which on a short window that only tells is not looked at: seven in ten do, and what
+they hold stands in a longer part too."""
 NONE: Final = -50.0
 """Log odds of a text that shares nothing with any item."""
 
@@ -62,6 +65,7 @@ class Lookup:
         self._post_nats = says[order]
         questions = np.searchsorted(bank.unit_of, bank.unit_of)
         self._tells = np.array([not asks(bank.views[first].text) for first in questions.tolist()], np.int8)
+        self.mostly_asks = bool(self._tells.size) and float(self._tells.mean()) <= 1 - MOSTLY
         words = len(arrays.near_start) - 1
         self._post_start = np.searchsorted(arrays.stem_ids[order], np.arange(words + 1)).astype(np.int64)
 

@@ -114,6 +114,8 @@ class RecordView:
     """That text, whole."""
     may_be_program: bool = True
     """False where it is known to hold none."""
+    is_short: bool = False
+    """Whether it is a short window, of a sentence or two."""
 
     def program(self) -> Program | None:
         """The program that it holds; None where it holds none."""
@@ -154,22 +156,25 @@ def _of_text(number: int, text: str) -> Iterator[RecordView]:
         if whole is not None:
             yield whole
         return
-    spans = [(0, len(text)), *_labelled(text)]
+    spans = dict.fromkeys([(0, len(text)), *_labelled(text)])
+    longer = len(spans)
     if words > WINDOW_WORDS or len(text) > MAX_VIEW:
-        spans += _paragraphs(text)
         bounds, sizes = _sentences(text)
-        spans += _windows(WINDOW_WORDS, bounds, sizes)
-        spans += _windows(SHORT_WINDOW_WORDS, bounds, sizes)
+        spans |= dict.fromkeys([*_paragraphs(text), *_windows(WINDOW_WORDS, bounds, sizes)])
+        longer = len(spans)
+        spans |= dict.fromkeys(_windows(SHORT_WINDOW_WORDS, bounds, sizes))
     seen: set[str] = set()
-    for begin, end in dict.fromkeys(spans):
+    for place, (begin, end) in enumerate(spans):
         # of a very long text not all was looked at
-        view = _view(number, text, begin, end, may_be_program=len(text) > MAX_CODE)
+        view = _view(number, text, begin, end, may_be_program=len(text) > MAX_CODE, is_short=place >= longer)
         if view is not None and view.text not in seen:
             seen.add(view.text)
             yield view
 
 
-def _view(number: int, text: str, begin: int, end: int, *, may_be_program: bool) -> RecordView | None:
+def _view(
+    number: int, text: str, begin: int, end: int, *, may_be_program: bool, is_short: bool = False
+) -> RecordView | None:
     part = text[begin:end]
     lead = len(part) - len(part.lstrip())
     stripped = part.strip()
@@ -177,7 +182,7 @@ def _view(number: int, text: str, begin: int, end: int, *, may_be_program: bool)
     if not _SOME_WORDS.search(shown) and word_count(shown) < MIN_VIEW_WORDS:
         return None
     begin += lead
-    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program)
+    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program, is_short)
 
 
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
