@@ -137,9 +137,13 @@ class Rephraser:
         for begin in range(0, len(candidates), EXACT_AT_ONCE):
             part = candidates[begin : begin + EXACT_AT_ONCE]
             matter = [c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) for c in part]
-            self.verifier.prepare([(c.looked, c.pair) for c, does in zip(part, matter, strict=True) if does])
+            exact = iter(
+                self.verifier.exactly(
+                    [(c.looked, c.pair, c.benchmark) for c, does in zip(part, matter, strict=True) if does]
+                )
+            )
             for c, does in zip(part, matter, strict=True):
-                yield replace(c, pair=self.verifier.exactly(c.looked, c.pair, c.benchmark)) if does else c
+                yield replace(c, pair=next(exact)) if does else c
 
     def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by their words; of those that overlap, the best."""

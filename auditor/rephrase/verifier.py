@@ -18,7 +18,7 @@ from auditor.rephrase.signals import RephraseSignals, content_words, measure
 from auditor.rephrase.views import ANSWERED, ASK, BODY, OPTIONS, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,20 +75,16 @@ class Looks:
         self._embedder = embedder
         self._known: dict[str, Pieces] = {}
 
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Look at texts, which `of` then gives at once."""
+    def at(self, texts: Iterable[str]) -> dict[str, Pieces]:
+        """Each text, all that are new looked at together."""
+        wanted = dict.fromkeys(texts)
         known = self._known
-        unknown = [text for text in dict.fromkeys(texts) if text not in known]
-        if len(known) + len(unknown) > REMEMBERED:
-            # what is asked for next is what was asked for last, for the most part; another thread keeps what it has
-            kept = {text: known[text] for text in dict.fromkeys(texts) if text in known}
-            known = self._known = kept
-        known.update(zip(unknown, self._embedder.look_at(unknown), strict=True))
-
-    def of(self, text: str) -> Pieces:
-        """A text."""
-        found = self._known.get(text)
-        return found if found is not None else self._embedder.look(text)
+        found = {text: known[text] for text in wanted if text in known}
+        new = [text for text in wanted if text not in found]
+        found.update(zip(new, self._embedder.look_at(new), strict=True))
+        # what is asked for next is what was asked for last, for the most part
+        self._known = {**known, **found} if len(known) + len(new) <= REMEMBERED else found
+        return found
 
 
 class Verifier:
@@ -171,30 +167,34 @@ class Verifier:
         )
         return replace(pair, signals=signals, odds=log_odds(signals))
 
-    def exactly(self, looked: Looked, pair: Pair, benchmark: int) -> Pair:
-        """A pair in full precision, each text by itself: what else is scanned changes nothing."""
+    def exactly(self, measured: Sequence[tuple[Looked, Pair, int]]) -> list[Pair]:
+        """Pairs, each with the number of its benchmark, in full precision, each text by itself: what else is scanned
+        changes nothing."""
+        texts: list[str] = []
+        for looked, pair, _ in measured:
+            texts += [looked.text, self.text_of(pair)]
+            if looked.program is not None:
+                texts += [looked.view.text, body_of(looked.program)]
+        pieces = self._looks.at(texts)
+        return [self._exactly(*one, pieces) for one in measured]
+
+    def _exactly(self, looked: Looked, pair: Pair, benchmark: int, pieces: dict[str, Pieces]) -> Pair:
         bounds, bank = self._slices[benchmark], self._bank
         own = bank.arrays.vectors[bounds]
-        pieces = self._looks.of(looked.text)
-        likeness = own @ pieces.whole
-        exact = replace(looked, whole=pieces.whole)
+        of_text = pieces[looked.text]
+        likeness = own @ of_text.whole
+        exact = replace(looked, whole=of_text.whole)
         if looked.program is not None:
-            as_is = self._looks.of(looked.view.text).whole
-            exact = replace(exact, body=self._looks.of(body_of(looked.program)).whole, as_is=as_is)
+            as_is = pieces[looked.view.text].whole
+            exact = replace(exact, body=pieces[body_of(looked.program)].whole, as_is=as_is)
             likeness = np.maximum(likeness, own @ as_is)
         found = self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
         same = [other for other in found if other.unit == pair.unit]
         best = same[0] if same else pair
-        return self.piecewise(best, benchmark, pieces, self._looks.of(self.text_of(best)))
-
-    def prepare(self, pairs: Sequence[tuple[Looked, Pair]]) -> None:
-        """Look at the texts of pairs that `exactly` will be asked about, all at once, which is much quicker."""
-        texts: list[str] = []
-        for looked, pair in pairs:
-            texts += [looked.text, self.text_of(pair)]
-            if looked.program is not None:
-                texts += [looked.view.text, body_of(looked.program)]
-        self._looks.prepare(texts)
+        text = self.text_of(best)
+        if text not in pieces:  # another view of the item is nearest now
+            pieces |= self._looks.at([text])
+        return self.piecewise(best, benchmark, of_text, pieces[text])
 
     def text_of(self, pair: Pair) -> str:
         """What of the item is compared: its nearest view, or what its program is for."""
