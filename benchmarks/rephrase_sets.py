@@ -310,7 +310,11 @@ def multilingual_sets() -> dict[str, Callable[[], RephraseSet]]:
         rows = [row for s in ("abstract_algebra", "sociology") for row in subject_rows(s, kind)]
         return RephraseSet(name, (*rows, *clean_rows(clean)), ("mmlu",), "multilingual")
 
+    def english() -> RephraseSet:
+        return RephraseSet("gsm8k, multilingual model", english_sets(None)["gsm8k"]().rows, ("gsm8k",), "multilingual")
+
     return {
+        "gsm8k, multilingual model": english,
         **{f"mgsm {language}": lambda language=language: mgsm(language) for language in ("de", "es", "zh")},  # type: ignore[misc]
         "mmlu chinese": lambda: chinese("mmlu chinese", "chinese_filtered_question"),
         "mmlu chinese answered": lambda: chinese("mmlu chinese answered", "chinese"),

@@ -103,12 +103,11 @@ class Embedder:
         determines for itself.
         """
         ids = self.piece_ids(texts)
-        if not all(ids):
-            return [self._pieces(self._model, [text])[0] for text in texts]
-        found: list[Pieces | None] = [None] * len(texts)
-        most = getattr(self._model, "max_seq_length", None) or max(map(len, ids))
+        # of a model without a tokenizer, each by itself
+        found = [None if own else self._pieces(self._model, [text])[0] for text, own in zip(texts, ids, strict=True)]
+        most = getattr(self._model, "max_seq_length", None) or MAX_CHARS
         lengths = [max(len(own), min(most, -(-len(own) // PADDING) * PADDING)) for own in ids]
-        for length in sorted(set(lengths)):
+        for length in sorted({n for n in lengths if n}):
             alike = [i for i, n in enumerate(lengths) if n == length]
             for begin in range(0, len(alike), TOGETHER):
                 batch = alike[begin : begin + TOGETHER]
@@ -134,11 +133,12 @@ class Embedder:
         device = self._model.device
         with self._lock, torch.inference_mode():
             out = self._model({name: torch.from_numpy(given[name]).to(device) for name in names})
-            whole = _unit(out["sentence_embedding"].float().cpu().numpy())
+            whole = unit_rows(out["sentence_embedding"].float().cpu().numpy())
             tokens = out["token_embeddings"].float().cpu().numpy()
         shown = mask.astype(bool)
         return [
-            Pieces(whole[row].copy(), ids[row][shown[row]], _unit(tokens[row][shown[row]])) for row in range(len(texts))
+            Pieces(whole[row].copy(), ids[row][shown[row]], unit_rows(tokens[row][shown[row]]))
+            for row in range(len(texts))
         ]
 
     def look_coarsely(self, texts: Sequence[str]) -> list[Pieces]:
@@ -162,11 +162,11 @@ class Embedder:
             rows = model.encode(prepared, batch_size=BATCH, output_value=None, show_progress_bar=False)
         found = []
         for row in rows:
-            whole = _unit(row["sentence_embedding"].float().cpu().numpy())
+            whole = unit_rows(row["sentence_embedding"].float().cpu().numpy())
             if "token_embeddings" in row and "input_ids" in row:
                 shown = row["attention_mask"].bool()
                 ids = row["input_ids"][shown].cpu().numpy().astype(np.int64)
-                found.append(Pieces(whole, ids, _unit(row["token_embeddings"][shown].float().cpu().numpy())))
+                found.append(Pieces(whole, ids, unit_rows(row["token_embeddings"][shown].float().cpu().numpy())))
             else:
                 found.append(Pieces(whole, np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)))
         return found
@@ -196,10 +196,11 @@ class Embedder:
             found = model.encode(
                 prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
             )
-        return _unit(found.float().cpu().numpy())
+        return unit_rows(found.float().cpu().numpy())
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors, [..., d], of length 1; those of zeros stay."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
 

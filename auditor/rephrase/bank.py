@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from auditor.cache import cache_directory
+from auditor.embedding.models import unit_rows
 from auditor.embedding.words import Bags, WordVectors
 from auditor.rephrase.pieces import coverage, piece_nats
 from auditor.rephrase.signals import Rarity, content_words
@@ -276,8 +277,8 @@ def _neighbours(
     """(start, ids, likeness) of the stems of items that are like each stem (see `Arrays.near_start`)."""
     means = np.zeros((stems, vectors.shape[1]), np.float32)
     known = stem_of >= 0
-    np.add.at(means, stem_of[known], _unit_rows(vectors[known]))
-    means = _unit_rows(means)
+    np.add.at(means, stem_of[known], unit_rows(vectors[known]))
+    means = unit_rows(means)
     aims = np.unique(used)
     ends, ids, likeness = [0], [], []
     for begin in range(0, stems, 1024):
@@ -296,10 +297,6 @@ def _neighbours(
         np.array(ends, np.int64), np.concatenate([none, *ids]).astype(np.int32),
         np.concatenate([none.astype(np.float32), *likeness]).astype(np.float32),
     )  # fmt: skip
-
-
-def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def stemmed(bags: Bags, stem_of: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -110,7 +110,12 @@ def is_foreign(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def asks(text: str) -> bool:
-    """Whether a text asks for something: by a question mark, a blank, an order, or a sentence that is left open."""
+    """Whether a text asks for something: by a question mark, a blank, an order, or a sentence that is left open.
+
+    True of a text that is not in English, unless little shows of that: orders of other languages are not known.
+    """
+    if not _is_latin(text) or _is_english(text) is False:
+        return True
     return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _ORDER.search(text))
 
 

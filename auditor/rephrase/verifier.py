@@ -118,15 +118,16 @@ class Verifier:
             # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
             rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
             gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
-            shown = [
-                Pair(int(bank.unit_of[v]), v, signals, rough_log_odds(signals))
+            shown = (
+                self._rough(v, benchmark, looked, (float(likeness[v - first]) - ordinary) / (1 - ordinary), gap)
                 for v in self._readings(view)
-                for signals in [
-                    self._measure(v, benchmark, looked, (float(likeness[v - first]) - ordinary) / (1 - ordinary), gap)
-                ]
-            ]
+            )
             pairs.append(max(shown, key=lambda pair: pair.odds))
         return pairs
+
+    def _rough(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> Pair:
+        signals = self._measure(view, benchmark, looked, similarity, gap)
+        return Pair(int(self._bank.unit_of[view]), view, signals, rough_log_odds(signals))
 
     def _readings(self, view: int) -> tuple[int, ...]:
         """A view, and the question by itself where the view has options or the answer too: they make a question known,
