@@ -94,8 +94,9 @@ def _log_odds(text_ids, begin, end, item_ids, first, last, near_start, near_ids,
 
 @kernel
 def best_lead(
-    text_start, text_ids, vectors, near_start, near_ids, near_likeness, post_start, post_views, post_nats, totals,
-    item_start, item_ids, kinds, coarse, bounds, nats, ordinary, bars, weights, looked_at, lead,
+    text_start, text_ids, vectors, find_start, find_ids, find_likeness, near_start, near_ids, near_likeness, post_start,
+    post_views, post_nats, totals, item_start, item_ids, kinds, coarse, bounds, nats, ordinary, bars, weights,
+    looked_at, lead,
 ):  # fmt: skip
     """How far each text is above the bar of a benchmark, at the best: by the items of which it says most.
 
@@ -103,7 +104,8 @@ def best_lead(
         text_start: int64 [texts + 1]. text_ids: int32: the words of text t are text_ids[text_start[t]:text_start[t+1]],
             each once. vectors: float32 [texts, d], unit length.
         near_start: int64 [words + 1]. near_ids, near_likeness: int32, float32 in (0, 1]: words like each word, itself
-            among them.
+            among them, by which a text and a view are compared. find_start, find_ids, find_likeness: those of them by
+            which views are found.
         post_start: int64 [words + 1]. post_views, post_nats: int32, float32 above 0: the views that have a word, and
             what it says in their benchmark; words by which no view is to be found are left out.
         totals: float32 [views]: what all words of a view say. item_start: int64 [views + 1]. item_ids: int32, as those
@@ -132,7 +134,7 @@ def best_lead(
     counts = np.zeros(len(bounds) - 1, np.int64)
     for t in range(len(text_start) - 1):
         begin, end = text_start[t], text_start[t + 1]
-        found = _add_up(text_ids, begin, end, near_start, near_ids, near_likeness, post_start, post_views, post_nats,
+        found = _add_up(text_ids, begin, end, find_start, find_ids, find_likeness, post_start, post_views, post_nats,
                         likeness, touched, said, views)  # fmt: skip
         _most_said(said, views, found, totals, bounds, places, scores, counts)
         for b in range(len(bounds) - 1):

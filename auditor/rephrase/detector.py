@@ -190,7 +190,7 @@ class Rephraser:
             looked = Looked(view, texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
             for number, bounds in enumerate(self._slices):
                 if bounds.start < bounds.stop:
-                    for pair in self.verifier.nearest(looked, likeness[i, bounds], number):
+                    for pair in self.verifier.nearest(looked, likeness[i, bounds], number, min(bar, VARIANT)):
                         if pair.odds >= bar or _may_be_variant(pair):
                             yield Candidate(row, view, looked, number, pair)
 

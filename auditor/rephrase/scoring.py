@@ -62,6 +62,15 @@ def rough_log_odds(s: RephraseSignals) -> float:
     return _sum(_rough(s), s)
 
 
+def rough_at_most(similarity: float, gap: float, alignment: float, information: float) -> float:
+    """The most that the rough log odds of a text in the item's language can be with these signals: the others, which
+    are not below 0, count against it."""
+    of = ROUGH_TEXT.of
+    return ROUGH_TEXT.intercept + (
+        of["similarity"] * similarity + of["gap"] * gap + of["alignment"] * alignment + of["information"] * information
+    )
+
+
 def variant_log_odds(s: RephraseSignals) -> float:
     """Log odds with the numbers left out, of texts that differ in them: is it the same but for them? Roughly: the
     pieces are those of the numbers too."""

@@ -236,6 +236,16 @@ def _number_words(text: str) -> list[str]:
     return [_SAME_WORD.get(word, word.removesuffix(".0").removesuffix(".00")) for word in found]
 
 
+def alignment(item: str, text: str) -> float:
+    """rapidfuzz's token set ratio of two texts in any case, in [0, 1]."""
+    return fuzz.token_set_ratio(item.lower(), text.lower()) / 100
+
+
+def information(nats: float) -> float:
+    """Log of what the poorer of two texts says."""
+    return math.log(5 + min(nats, MAX_INFORMATION))
+
+
 def measure(item: str, question: str, text: str, similarity: float, gap: float, rarity: Rarity) -> RephraseSignals:
     """Compare a text with a view of an item.
 
@@ -263,9 +273,9 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         negation=float(bool(_NEGATION.search(item)) != bool(_NEGATION.search(text))) if not foreign else 0.0,
         length=abs(math.log((in_item + 5) / (in_text + 5))) if not foreign else 0.0,
         overlap=rarity.total(of_item & of_text) / in_text if in_text and not foreign else 0.0,
-        alignment=fuzz.token_set_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
+        alignment=alignment(item, text) if not foreign else 0.0,
         whole_alignment=fuzz.token_sort_ratio(item.lower(), text.lower()) / 100 if not foreign else 0.0,
-        information=math.log(5 + min(in_item + said, in_item if foreign else in_text + said, MAX_INFORMATION)),
+        information=information(min(in_item + said, in_item if foreign else in_text + said)),
         foreign=float(foreign),
         numbers=numbers.stated,
         changed=changed,

@@ -12,9 +12,17 @@ from rapidfuzz import fuzz
 from auditor.kernels.lookalikes import largest
 from auditor.rephrase.bank import SAME_QUESTION
 from auditor.rephrase.pieces import coverage
-from auditor.rephrase.quantities import compare_quantities
-from auditor.rephrase.scoring import log_odds, rough_log_odds
-from auditor.rephrase.signals import RephraseSignals, content_words, measure
+from auditor.rephrase.quantities import compare_quantities, quantities
+from auditor.rephrase.scoring import log_odds, rough_at_most, rough_log_odds
+from auditor.rephrase.signals import (
+    NUMBER_NATS,
+    RephraseSignals,
+    alignment,
+    content_words,
+    information,
+    is_foreign,
+    measure,
+)
 from auditor.rephrase.views import ANSWERED, ASK, BODY, OPTIONS, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
@@ -97,13 +105,16 @@ class Verifier:
         self._looks = Looks(embedder)
         self._nats = [bank.piece_nats(b) for b in range(len(slices))]
 
-    def nearest(self, looked: Looked, likeness: NDArray[np.float32], benchmark: int) -> list[Pair]:
+    def nearest(
+        self, looked: Looked, likeness: NDArray[np.float32], benchmark: int, bar: float = -math.inf
+    ) -> list[Pair]:
         """The nearest items of a benchmark that ask different things, roughly measured.
 
         Args:
             looked: the part of a record.
             likeness: [views of the benchmark] of its cosines.
             benchmark: which of the index's.
+            bar: log odds, with the numbers or without, that a pair may be left out below.
         """
         bank, first = self._bank, self._slices[benchmark].start
         near = np.zeros(NEAR, np.int64)
@@ -112,18 +123,37 @@ class Verifier:
         if (float(likeness[near[0]]) - ordinary) / (1 - ordinary) < self._floor:
             return []
         distinct = self._distinct([first + int(place) for place in near], looked.text)
+        says = self._bank.rarities[benchmark].total(content_words(looked.text))
+        says += NUMBER_NATS * len(quantities(looked.text))
         pairs = []
         for k, view in enumerate(distinct[:RIVALS]):
             cosine = float(likeness[view - first])
             # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
             rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
             gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
-            shown = (
-                self._rough(v, benchmark, looked, (float(likeness[v - first]) - ordinary) / (1 - ordinary), gap)
-                for v in self._readings(view)
-            )
-            pairs.append(max(shown, key=lambda pair: pair.odds))
+            shown = ((v, (float(likeness[v - first]) - ordinary) / (1 - ordinary)) for v in self._readings(view))
+            measured = [
+                self._rough(v, benchmark, looked, similarity, gap) for v, similarity in shown
+                if self._may_reach(bar, v, looked.text, similarity, gap, says)
+            ]  # fmt: skip
+            if measured:
+                pairs.append(max(measured, key=lambda pair: pair.odds))
         return pairs
+
+    def _may_reach(self, bar: float, view: int, text: str, similarity: float, gap: float, says: float) -> bool:
+        """Whether the rough log odds of a text can be `bar` and more, by what is quick to measure; `says`: the nats of
+        the text, at the most. Most pairs cannot."""
+        bank = self._bank
+        if bar == -math.inf or int(bank.unit_of[view]) in bank.programs:
+            return True
+        item = bank.views[view].text
+        if is_foreign(bank.views[self._question(view)].text, text):
+            return True
+        return rough_at_most(similarity, gap, alignment(item, text), information(says)) >= bar
+
+    def _question(self, view: int) -> int:
+        """The first view of the same items: what they ask."""
+        return int(np.searchsorted(self._bank.unit_of, self._bank.unit_of[view]))
 
     def _rough(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> Pair:
         signals = self._measure(view, benchmark, looked, similarity, gap)
@@ -135,7 +165,7 @@ class Verifier:
         bank = self._bank
         if bank.views[view].kind not in (OPTIONS, ANSWERED):
             return (view,)
-        question = int(np.searchsorted(bank.unit_of, bank.unit_of[view]))
+        question = self._question(view)
         return (view, question + (bank.views[question + 1].kind == ASK))
 
     def _distinct(self, near: Sequence[int], text: str) -> list[int]:
@@ -205,7 +235,7 @@ class Verifier:
     def _measure(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> RephraseSignals:
         bank = self._bank
         unit = int(bank.unit_of[view])
-        first = int(np.searchsorted(bank.unit_of, unit))
+        first = self._question(view)
         rarity = bank.rarities[benchmark]
         of_item, program = bank.programs.get(unit), looked.program
         if of_item is None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from auditor.kernels.lookalikes import best_lead, largest
 
+FINDS = 0.4
+"""Likeness from which on a word finds the other."""
 WORDS = 10
 WORD_SETS = st.lists(st.frozensets(st.integers(0, WORDS - 1)), min_size=1, max_size=6)
 WEIGHTS = np.array([4.0, 3.0, 2.0, 1.0, 0.05, 0.5])
@@ -19,6 +21,14 @@ WEIGHTS = np.array([4.0, 3.0, 2.0, 1.0, 0.05, 0.5])
 def packed(sets: list[frozenset[int]]) -> tuple[np.ndarray, np.ndarray]:
     start = np.concatenate([[0], np.cumsum([len(s) for s in sets])]).astype(np.int64)
     return start, np.array([word for s in sets for word in sorted(s)], np.int32)
+
+
+def lists(likeness: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(start, ids, likeness) of the words like each word."""
+    near = [np.flatnonzero(row) for row in likeness]
+    start = np.concatenate([[0], np.cumsum([len(n) for n in near])]).astype(np.int64)
+    like = np.concatenate([row[n] for row, n in zip(likeness, near, strict=True)])
+    return start, np.concatenate(near).astype(np.int32), like
 
 
 class Corpus:
@@ -42,8 +52,6 @@ class Corpus:
         return int(view >= self.split)
 
     def lead(self, texts: list[frozenset[int]], vectors: np.ndarray, looked_at: int) -> np.ndarray:
-        near = [np.flatnonzero(row) for row in self.likeness]
-        near_start = np.concatenate([[0], np.cumsum([len(n) for n in near])]).astype(np.int64)
         posts = [[v for v, item in enumerate(self.items) if w in item and self.finds[w]] for w in range(WORDS)]
         post_start = np.concatenate([[0], np.cumsum([len(p) for p in posts])]).astype(np.int64)
         post_views = np.array([v for post in posts for v in post], np.int32)
@@ -53,9 +61,8 @@ class Corpus:
         totals = np.array([self.total(v) for v in range(len(self.items))], np.float32)
         lead = np.full((len(texts), 2), -50, np.float32)
         best_lead(
-            *packed(texts), vectors, near_start, np.concatenate(near).astype(np.int32),
-            np.concatenate([row[n] for row, n in zip(self.likeness, near, strict=True)]), post_start, post_views,
-            post_nats, totals, *packed(self.items), self.kinds, self.coarse, np.array([0, self.split, len(self.items)], np.int64),
+            *packed(texts), vectors, *lists(np.where(self.likeness >= FINDS, self.likeness, 0)), *lists(self.likeness),
+            post_start, post_views, post_nats, totals, *packed(self.items), self.kinds, self.coarse, np.array([0, self.split, len(self.items)], np.int64),
             self.nats, self.ordinary, self.bars, WEIGHTS, looked_at, lead,
         )  # fmt: skip
         return lead
@@ -66,7 +73,8 @@ class Corpus:
     def said(self, text: frozenset[int], view: int) -> float:
         """What of a view the text says in words that find it."""
         return math.fsum(
-            float(self.nats[self.benchmark(view), w]) * max((float(self.likeness[t, w]) for t in text), default=0.0)
+            float(self.nats[self.benchmark(view), w]) 
+            * max((float(self.likeness[t, w]) for t in text if self.likeness[t, w] >= FINDS), default=0.0)
             for w in self.items[view] if self.finds[w]
         )  # fmt: skip
 
