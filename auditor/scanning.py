@@ -18,7 +18,7 @@ from auditor.index_cache import index_of
 from auditor.journal import Journal, SourceEnd, identity
 from auditor.learn import learn
 from auditor.output import DirectoryLock
-from auditor.rephrase.loading import reading_for, rephraser_of
+from auditor.rephrase.loading import reading_for, rephraser_of, sharing_cores
 from auditor.rephrase.matches import settle
 from auditor.results import ScanResult, SourceTally, Tally, summarise
 from auditor.scanner import Scanner
@@ -109,7 +109,8 @@ def scan(
             header = {**_header(sources, index, config, reading), "learnt": learnt.digest()}
             run.keep_journal(Journal(lock, header, resume=resume))
             undo.callback(run.stop_writing)
-        interrupted = run.go(workers or default_workers(), ray)
+        with sharing_cores(rephraser):
+            interrupted = run.go(workers or default_workers(), ray)
         if not interrupted and not run.tally.records_read:
             raise run.nothing_read()
         undo.pop_all()

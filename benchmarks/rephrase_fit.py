@@ -115,7 +115,7 @@ def collect(path: Path, model: str, folder: Path | None, chosen_benchmarks: Sequ
                 if key not in best or found.pair.odds > best[key].pair.odds:
                     best[key] = found
         rough = [c for c in best.values() if c.pair.odds < CLOSE_FLOOR]
-        close = rephraser.piecewise([c for c in best.values() if c.pair.odds >= CLOSE_FLOOR])
+        close = rephraser.closely([c for c in best.values() if c.pair.odds >= CLOSE_FLOOR])
         for found in (*rough, *close):
             row, benchmark = rows[found.row], names[found.benchmark]
             right = any(is_right(row, benchmark, item_id) for item_id in ids[found.pair.unit])

@@ -85,10 +85,14 @@ class Embedder:
         A value may differ by some 0.002 with what else is in the batch; it is for finding candidates.
         """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        ids = self.piece_ids(texts)
+        plain = [i for i, own in enumerate(ids) if not own]
+        vectors[plain] = self._whole(self._fast, [texts[i] for i in plain])
+        order = sorted((i for i, own in enumerate(ids) if own), key=lambda i: (-len(ids[i]), i))
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
-            vectors[batch] = self._run(self._fast, [texts[i] for i in batch])
+            out, _ = self._forward(self._fast, [ids[i] for i in batch], len(ids[batch[0]]))
+            vectors[batch] = unit_rows(out["sentence_embedding"].float().cpu().numpy())
         return vectors
 
     def look(self, text: str) -> Pieces:
@@ -104,7 +108,7 @@ class Embedder:
         """
         ids = self.piece_ids(texts)
         # of a model without a tokenizer, each by itself
-        found = [None if own else self._pieces(self._model, [text])[0] for text, own in zip(texts, ids, strict=True)]
+        found = [None if own else self._unpieced(text) for text, own in zip(texts, ids, strict=True)]
         most = getattr(self._model, "max_seq_length", None) or MAX_CHARS
         lengths = [max(len(own), min(most, -(-len(own) // PADDING) * PADDING)) for own in ids]
         for length in sorted({n for n in lengths if n}):
@@ -115,61 +119,57 @@ class Embedder:
                     found[i] = pieces
         return [pieces for pieces in found if pieces is not None]
 
+    def _unpieced(self, text: str) -> Pieces:
+        whole = self._whole(self._model, [text])[0]
+        return Pieces(whole, np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32))
+
+    def _whole(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts, as sentence-transformers makes them."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        prepared = [self._prepared(text) for text in texts]
+        with self._lock:
+            found = model.encode(
+                prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
+            )
+        return unit_rows(found.float().cpu().numpy())
+
     def _padded(self, texts: Sequence[Sequence[int]], length: int) -> list[Pieces]:
         """Texts, given by their pieces, in a batch of `TOGETHER` rows of `length`."""
+        # a row without any piece would be a mean of nothing
+        out, shown = self._forward(self._model, [*texts, *[texts[0]] * (TOGETHER - len(texts))], length)
+        whole = unit_rows(out["sentence_embedding"].float().cpu().numpy())
+        tokens = out["token_embeddings"].float().cpu().numpy()
+        return [
+            Pieces(whole[row].copy(), np.array(own, np.int64), unit_rows(tokens[row][shown[row]]))
+            for row, own in enumerate(texts)
+        ]
+
+    def _forward(
+        self, model: Any, texts: Sequence[Sequence[int]], length: int
+    ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+        """What a model makes of texts, given by their pieces and padded to `length`, and which pieces are theirs."""
         import torch
 
         tokenizer = self._model.tokenizer
-        ids = np.full((TOGETHER, length), tokenizer.pad_token_id or 0, np.int64)
-        mask = np.zeros((TOGETHER, length), np.int64)
+        ids = np.full((len(texts), length), tokenizer.pad_token_id or 0, np.int64)
+        shown = np.zeros(ids.shape, bool)
         from_left = getattr(tokenizer, "padding_side", "right") == "left"
-        for row in range(TOGETHER):
-            # a row without any piece would be a mean of nothing
-            own = texts[row] if row < len(texts) else texts[0]
+        for row, own in enumerate(texts):
             place = slice(length - len(own), None) if from_left else slice(0, len(own))
-            ids[row, place], mask[row, place] = own, 1
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            ids[row, place], shown[row, place] = own, True
+        given = {"input_ids": ids, "attention_mask": shown.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
         names = [name for name in given if name in tokenizer.model_input_names or name != "token_type_ids"]
         device = self._model.device
-        with self._lock, torch.inference_mode():
-            out = self._model({name: torch.from_numpy(given[name]).to(device) for name in names})
-            whole = unit_rows(out["sentence_embedding"].float().cpu().numpy())
-            tokens = out["token_embeddings"].float().cpu().numpy()
-        shown = mask.astype(bool)
-        return [
-            Pieces(whole[row].copy(), ids[row][shown[row]], unit_rows(tokens[row][shown[row]]))
-            for row in range(len(texts))
-        ]
-
-    def look_coarsely(self, texts: Sequence[str]) -> list[Pieces]:
-        """Texts piece by piece, in batches and precision as `encode`."""
-        found: list[Pieces | None] = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        for begin in range(0, len(order), BATCH):
-            batch = order[begin : begin + BATCH]
-            for i, pieces in zip(batch, self._pieces(self._fast, [texts[i] for i in batch]), strict=True):
-                found[i] = pieces
-        return [pieces for pieces in found if pieces is not None]
+        # a CPU has a core for each thread; a GPU would need memory for each
+        alone = self._lock if device.type != "cpu" else contextlib.nullcontext()
+        with alone, torch.inference_mode():
+            return model({name: torch.from_numpy(given[name]).to(device) for name in names}), shown
 
     def is_multilingual(self) -> bool:
         """Whether the model reads other scripts than Latin, by its vocabulary: BERT's English one has single signs."""
         pieces = self.vocabulary()
         return sum(bool(_OTHER_SCRIPT.search(piece)) for piece in pieces) > MULTILINGUAL_SHARE * max(len(pieces), 1)
-
-    def _pieces(self, model: Any, texts: Sequence[str]) -> list[Pieces]:
-        prepared = [self._prepared(text) for text in texts]
-        with self._lock:
-            rows = model.encode(prepared, batch_size=BATCH, output_value=None, show_progress_bar=False)
-        found = []
-        for row in rows:
-            whole = unit_rows(row["sentence_embedding"].float().cpu().numpy())
-            if "token_embeddings" in row and "input_ids" in row:
-                shown = row["attention_mask"].bool()
-                ids = row["input_ids"][shown].cpu().numpy().astype(np.int64)
-                found.append(Pieces(whole, ids, unit_rows(row["token_embeddings"][shown].float().cpu().numpy())))
-            else:
-                found.append(Pieces(whole, np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)))
-        return found
 
     def piece_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The pieces of texts, as `look` numbers them; empty lists where the model has no tokenizer."""
@@ -178,7 +178,8 @@ class Embedder:
             return [[] for _ in texts]
         length = getattr(self._model, "max_seq_length", None) or 512
         prepared = [self._prepared(text) for text in texts]
-        return list(tokenizer(prepared, truncation=True, max_length=length)["input_ids"])
+        with self._lock:  # a tokenizer is not for two threads
+            return list(tokenizer(prepared, truncation=True, max_length=length)["input_ids"])
 
     def vocabulary(self) -> dict[str, int]:
         """Pieces of the model's tokenizer with their numbers; empty where it has none that can be asked."""
@@ -190,19 +191,25 @@ class Embedder:
         clean = text[:MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
         return self.prompt + clean
 
-    def _run(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
-        prepared = [self._prepared(text) for text in texts]
-        with self._lock:
-            found = model.encode(
-                prepared, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=False, convert_to_tensor=True
-            )
-        return unit_rows(found.float().cpu().numpy())
-
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors, [..., d], of length 1; those of zeros stay."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+
+
+@contextlib.contextmanager
+def one_core_each() -> Iterator[None]:
+    """Within it, a thread computes on one core: threads that each have a text get more done than one after the other
+    with all cores, and what comes out does not depend on how many cores there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Embedder:
@@ -232,6 +239,8 @@ def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Em
                 # a second copy of a small model costs less than to turn one back and forth
                 fast = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
                 fast.to(torch.float16 if device != "cpu" else torch.bfloat16)
+            for used in (model, fast):
+                used.eval()
         except Exception as error:  # a folder may be broken in any way, and each of its readers raises its own
             raise InputError(
                 f"the model {name!r} cannot be loaded ({_first_line(error)}); give {DEFAULT_MODEL!r}, "

@@ -31,13 +31,9 @@ CHUNK: Final = 256
 QUESTION_WORDS: Final = 50
 """Of parts in another language, which all reach the model, those of about so many words, where they overlap."""
 WORTH_A_CLOSE_LOOK: Final = -1.5
-"""Rough log odds from which on a pair is measured closely."""
-HALF_PRECISION: Final = 0.3
-"""Log odds that half precision may be wrong by."""
+"""Rough log odds, from cosines that may be in half precision, from which on a pair is measured closely."""
 AT_ONCE: Final = 256
-"""Candidates that are looked at together: the pieces of their texts take some 50 MB."""
-EXACT_AT_ONCE: Final = 64
-"""Candidates that are measured exactly together: the pieces of their texts, two to six each, are kept meanwhile."""
+"""Candidates that are measured closely together: the pieces of their texts take some 50 MB."""
 NO_RIVAL: Final = -30.0
 """Log odds where there is no other item."""
 VARIANT: Final = 3.5
@@ -116,34 +112,19 @@ class Rephraser:
                 if key not in best or candidate.pair.odds > best[key].pair.odds:
                     best[key] = candidate
         together: dict[tuple[int, int], list[Candidate]] = {}
-        for candidate in self.exactly(list(self.piecewise([best[key] for key in sorted(best)]))):
+        for candidate in self.closely([best[key] for key in sorted(best)]):
             together.setdefault((candidate.row, candidate.benchmark), []).append(candidate)
         found = [rephrase for key in sorted(together) for rephrase in self._verified(together[key], tally)]
         found.sort(key=lambda rephrase: (rephrase.row, rephrase.items))
         return found, tally
 
-    def piecewise(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-        """Candidates looked at piece by piece."""
+    def closely(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Candidates measured piece by piece, in full precision."""
         for begin in range(0, len(candidates), AT_ONCE):
             part = candidates[begin : begin + AT_ONCE]
-            texts = sorted({text for c in part for text in (c.looked.text, self.verifier.text_of(c.pair))})
-            pieces = dict(zip(texts, self._embedder.look_coarsely(texts), strict=True))
-            for c in part:
-                of_text, of_item = pieces[c.looked.text], pieces[self.verifier.text_of(c.pair)]
-                yield replace(c, pair=self.verifier.piecewise(c.pair, c.benchmark, of_text, of_item))
-
-    def exactly(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-        """Candidates, those that may matter measured in full precision, each by itself."""
-        for begin in range(0, len(candidates), EXACT_AT_ONCE):
-            part = candidates[begin : begin + EXACT_AT_ONCE]
-            matter = [c.pair.odds >= EMITTED - HALF_PRECISION or _may_be_variant(c.pair) for c in part]
-            exact = iter(
-                self.verifier.exactly(
-                    [(c.looked, c.pair, c.benchmark) for c, does in zip(part, matter, strict=True) if does]
-                )
-            )
-            for c, does in zip(part, matter, strict=True):
-                yield replace(c, pair=next(exact)) if does else c
+            pairs = self.verifier.closely([(c.looked, c.pair, c.benchmark) for c in part])
+            for c, pair in zip(part, pairs, strict=True):
+                yield replace(c, pair=pair)
 
     def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by their words; of those that overlap, the best."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -37,3 +38,12 @@ def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:
 
     embedder = load_embedder(config.model)
     return Rephraser(bank_of(index, embedder), embedder, [b.name for b in index.benchmarks], config)
+
+
+def sharing_cores(rephraser: Rephraser | None) -> AbstractContextManager[None]:
+    """Within it, each worker's model computes on one core."""
+    if rephraser is None:
+        return nullcontext()
+    from auditor.embedding.models import one_core_each
+
+    return one_core_each()

@@ -189,27 +189,18 @@ class Verifier:
             for views in alike
         ]
 
-    def piecewise(self, pair: Pair, benchmark: int, of_text: Pieces, of_item: Pieces) -> Pair:
-        """A pair with what is missing and what is too much in it, from the pieces of both sides."""
-        covered, warranted = coverage(of_item, of_text, self._nats[benchmark])
-        zero = float(self._bank.arrays.ordinary_covered[benchmark])
-        signals = replace(
-            pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero)
-        )
-        return replace(pair, signals=signals, odds=log_odds(signals))
-
-    def exactly(self, measured: Sequence[tuple[Looked, Pair, int]]) -> list[Pair]:
-        """Pairs, each with the number of its benchmark, in full precision, each text by itself: what else is scanned
-        changes nothing."""
+    def closely(self, measured: Sequence[tuple[Looked, Pair, int]]) -> list[Pair]:
+        """Pairs, each with the number of its benchmark, piece by piece and in full precision, each text by itself: what
+        else is scanned changes nothing."""
         texts: list[str] = []
         for looked, pair, _ in measured:
             texts += [looked.text, self.text_of(pair)]
             if looked.program is not None:
                 texts += [looked.view.text, body_of(looked.program)]
         pieces = self._looks.at(texts)
-        return [self._exactly(*one, pieces) for one in measured]
+        return [self._closely(*one, pieces) for one in measured]
 
-    def _exactly(self, looked: Looked, pair: Pair, benchmark: int, pieces: dict[str, Pieces]) -> Pair:
+    def _closely(self, looked: Looked, pair: Pair, benchmark: int, pieces: dict[str, Pieces]) -> Pair:
         bounds, bank = self._slices[benchmark], self._bank
         own = bank.arrays.vectors[bounds]
         of_text = pieces[looked.text]
@@ -225,7 +216,16 @@ class Verifier:
         text = self.text_of(best)
         if text not in pieces:  # another view of the item is nearest now
             pieces |= self._looks.at([text])
-        return self.piecewise(best, benchmark, of_text, pieces[text])
+        return self._piecewise(best, benchmark, of_text, pieces[text])
+
+    def _piecewise(self, pair: Pair, benchmark: int, of_text: Pieces, of_item: Pieces) -> Pair:
+        """A pair with what is missing and what is too much in it, from the pieces of both sides."""
+        covered, warranted = coverage(of_item, of_text, self._nats[benchmark])
+        zero = float(self._bank.arrays.ordinary_covered[benchmark])
+        signals = replace(
+            pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero)
+        )
+        return replace(pair, signals=signals, odds=log_odds(signals))
 
     def text_of(self, pair: Pair) -> str:
         """What of the item is compared: its nearest view, or what its program is for."""
