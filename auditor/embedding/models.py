@@ -38,9 +38,9 @@ _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 
 BATCH: Final = 32
 """Texts that go through the model at once: more gains nothing on a CPU, and pads more."""
-TOGETHER: Final = 8
-"""Texts of a batch of `look_at`, always as many: each costs a third of what it does by itself."""
-PADDING: Final = 32
+TOGETHER: Final = 4
+"""Texts of a batch of `look_at`, always as many: more cost no less each, and one by itself half as much again."""
+PADDING: Final = 16
 """Pieces that such a batch is padded to a multiple of."""
 MULTILINGUAL_SHARE: Final = 0.1
 """Share of a vocabulary in other scripts than Latin from which on a model is taken for a multilingual one: 0.05 of the

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
     from auditor.sources import TextField
 
-CHUNK: Final = 256
-"""Views that are compared with all items at once: some 50 MB of cosines against the 50,000 views of 18,000 items."""
+CHUNK: Final = 128
+"""Views that are compared with all items at once: some 30 MB of cosines against the 50,000 views of 18,000 items."""
+ENCODED_AT_ONCE: Final = 1024
+"""Views that go through the model together, those of like length in one batch."""
 QUESTION_WORDS: Final = 50
 """Of parts in another language, which all reach the model, those of about so many words, where they overlap."""
 WORTH_A_CLOSE_LOOK: Final = -1.5
@@ -106,8 +108,9 @@ class Rephraser:
         chosen = self.worth_encoding(views)
         tally.encoded = len(chosen)
         best: dict[tuple[int, int], Candidate] = {}
-        for begin in range(0, len(chosen), CHUNK):
-            for candidate in self.candidates([views[i] for i in chosen[begin : begin + CHUNK]], WORTH_A_CLOSE_LOOK):
+        for begin in range(0, len(chosen), ENCODED_AT_ONCE):
+            part = [views[i] for i in chosen[begin : begin + ENCODED_AT_ONCE]]
+            for candidate in self.candidates(part, WORTH_A_CLOSE_LOOK):
                 key = (candidate.row, candidate.pair.unit)
                 if key not in best or candidate.pair.odds > best[key].pair.odds:
                     best[key] = candidate
@@ -163,17 +166,21 @@ class Rephraser:
         coded = [i for i, program in enumerate(programs) if program]
         bodies = dict(zip(coded, self._embedder.encode([body_of(p) for p in programs if p]), strict=True))
         wholes = dict(zip(coded, self._embedder.encode([part[i][1].text for i in coded]), strict=True))
-        likeness = self._fine(fine).float().numpy()
-        if coded:
-            others = self._fine(np.stack([wholes[i] for i in coded])).float().numpy()
-            likeness[coded] = np.maximum(likeness[coded], others)
-        for i, (row, view) in enumerate(part):
-            looked = Looked(view, texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
-            for number, bounds in enumerate(self._slices):
-                if bounds.start < bounds.stop:
-                    for pair in self.verifier.nearest(looked, likeness[i, bounds], number, min(bar, VARIANT)):
-                        if pair.odds >= bar or _may_be_variant(pair):
-                            yield Candidate(row, view, looked, number, pair)
+        for begin in range(0, len(part), CHUNK):
+            chunk = range(begin, min(begin + CHUNK, len(part)))
+            likeness = self._fine(fine[begin : begin + CHUNK]).float().numpy()
+            if programmed := [i for i in chunk if i in wholes]:
+                others = self._fine(np.stack([wholes[i] for i in programmed])).float().numpy()
+                places = [i - begin for i in programmed]
+                likeness[places] = np.maximum(likeness[places], others)
+            for i, cosines in zip(chunk, likeness, strict=True):
+                row, view = part[i]
+                looked = Looked(view, texts[i], programs[i], fine[i], bodies.get(i), wholes.get(i))
+                for number, bounds in enumerate(self._slices):
+                    if bounds.start < bounds.stop:
+                        for pair in self.verifier.nearest(looked, cosines[bounds], number, min(bar, VARIANT)):
+                            if pair.odds >= bar or _may_be_variant(pair):
+                                yield Candidate(row, view, looked, number, pair)
 
     def _verified(self, candidates: Sequence[Candidate], tally: RephraseTally) -> Iterator[Rephrase]:
         """The candidates of one record and benchmark counted; of those in the same place the best is given, and the
@@ -238,7 +245,7 @@ def _product(matrix: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], Any
     from auditor.embedding.models import has_fast_bfloat16
 
     kind = torch.bfloat16 if has_fast_bfloat16() else torch.float32
-    right = torch.from_numpy(np.array(matrix)).T.contiguous().to(kind)
+    right = torch.from_numpy(np.require(matrix, requirements=["C", "W"])).to(kind).T
 
     def multiply(rows: NDArray[np.float32]) -> Any:
         return torch.from_numpy(np.ascontiguousarray(rows)).to(kind) @ right

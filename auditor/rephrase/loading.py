@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from auditor.rephrase.detector import Rephraser
     from auditor.sources import ReadOptions
 
+LARGE_BLOCK: Final = 4 << 20
+"""Bytes from which on freed memory goes back to the system at once: cosines and batches, of which no two are as large,
+leave holes otherwise. A sixth of what a scan takes, for no time."""
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+"""Of `mallopt`, in glibc's malloc.h."""
 BLOCK_BYTES: Final = 1 << 20
 """Bytes of a block at the most where the model is asked: some seconds of work, so that workers end close together."""
 
@@ -36,6 +44,7 @@ def rephraser_of(index: BenchmarkIndex, config: ScanConfig) -> Rephraser | None:
     from auditor.rephrase.bank import bank_of
     from auditor.rephrase.detector import Rephraser
 
+    _give_large_blocks_back()
     embedder = load_embedder(config.model)
     return Rephraser(bank_of(index, embedder), embedder, [b.name for b in index.benchmarks], config)
 
@@ -47,3 +56,11 @@ def sharing_cores(rephraser: Rephraser | None) -> AbstractContextManager[None]:
     from auditor.embedding.models import one_core_each
 
     return one_core_each()
+
+
+def _give_large_blocks_back() -> None:
+    """Where the C library is glibc, which raises the limit by itself as the program frees larger ones."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
+        mallopt(_M_TRIM_THRESHOLD, LARGE_BLOCK)
