@@ -28,7 +28,7 @@ from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.calibration import BINS, bin_of, calibrate, threshold
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser
-from auditor.rephrase.scoring import rough_log_odds
+from auditor.rephrase.scoring import ANSWERED, rough_log_odds
 from auditor.rephrase.views import record_views, texts_in
 from auditor.sources.options import ReadOptions
 from auditor.sources.shapes import text_fields
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from auditor.rephrase.signals import RephraseSignals
 
 TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names_added", "negation", "length",
-                "overlap", "alignment", "whole_alignment", "information", "covered", "tells")  # fmt: skip
+                "overlap", "alignment", "whole_alignment", "information", "covered", "tells",
+                "formulas")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "structure", "alignment", "whole_alignment", "covered", "warranted")  # fmt: skip
 FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")
@@ -146,7 +147,8 @@ class Weights:
 
     def odds(self, signals: RephraseSignals) -> float:
         """Log odds of a pair."""
-        return self.intercept + sum(w * float(getattr(signals, name)) for name, w in self.of.items())
+        fitted = sum(w * float(getattr(signals, name)) for name, w in self.of.items())
+        return self.intercept + fitted + ANSWERED * signals.answered
 
     def __str__(self) -> str:
         shown = ", ".join(f'"{name}": {w:.2f}' for name, w in self.of.items())

@@ -18,12 +18,13 @@ import orjson
 from auditor.cache import cache_directory
 from auditor.embedding.models import unit_rows
 from auditor.embedding.words import Bags, WordVectors
+from auditor.rephrase.answers import answers_of
 from auditor.rephrase.pieces import coverage, piece_nats
 from auditor.rephrase.signals import Rarity, content_words
 from auditor.rephrase.views import ANSWERED, ASK, PURPOSE, QUESTION, ItemView, item_views, program_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -103,6 +104,7 @@ class Bank:
     words: WordVectors
     stems: Mapping[str, int]
     """Number of each stem."""
+    stem_names: tuple[str, ...]
     rarities: tuple[Rarity, ...]
     """One for each benchmark."""
     value_rarities: tuple[dict[str, float], ...]
@@ -111,6 +113,18 @@ class Bank:
     """The same of their operators, keywords and calls."""
     programs: Mapping[int, Program]
     """The program of a unit's item, where it is one."""
+    answers: tuple[tuple[str, ...], ...]
+    """[units] of the answers by which their items can be known."""
+
+    def near(self, stems: Iterable[str]) -> dict[str, float]:
+        """The stems of items that are like any of `stems`, with how much, in (0, 1]."""
+        arrays, found = self.arrays, dict[str, float]()
+        for number in (self.stems[stem] for stem in stems if stem in self.stems):
+            place = slice(arrays.near_start[number], arrays.near_start[number + 1])
+            for other, like in zip(arrays.near_ids[place].tolist(), arrays.near_likeness[place].tolist(), strict=True):
+                name = self.stem_names[other]
+                found[name] = max(found.get(name, 0.0), like)
+        return found
 
     def nats(self, benchmark: int) -> NDArray[np.float32]:
         """[stems]: how much each says among the items of a benchmark."""
@@ -148,7 +162,7 @@ def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
     programs, values, signs = _programs(items, views, unit_of, benchmarks, count)
     return Bank(
         tuple(views), units, np.array(unit_of, np.int32), np.array(benchmarks, np.int32), arrays, words, stems,
-        rarities, values, signs, programs,
+        tuple(names), rarities, values, signs, programs, tuple(answers_of(item) for item in items),
     )  # fmt: skip
 
 

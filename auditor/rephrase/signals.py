@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rapidfuzz import fuzz
 
+from auditor.rephrase.formulas import same_formulas
 from auditor.rephrase.quantities import compare_quantities
 
 if TYPE_CHECKING:
@@ -190,6 +191,10 @@ class RephraseSignals:
     """How much of the item the text says too, piece by piece, in units of the model; 0 before a close look."""
     warranted: float = 0.0
     """How much of the text the item says too."""
+    formulas: float = 0.0
+    """From -1, no formula is in both, to 1, all are; 0 where one of the two has none."""
+    answered: float = 0.0
+    """1 where what replies to the text is the item's answer, -1 where it is not; 0 where that cannot be told."""
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, to four decimals."""
@@ -279,5 +284,6 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         foreign=float(foreign),
         numbers=numbers.stated,
         changed=changed,
+        formulas=same_formulas(item, text),
         tells=float(not foreign and asks(question) and not asks(text)),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from rapidfuzz import fuzz
 
 from auditor.kernels.lookalikes import largest
+from auditor.rephrase.answers import answered
 from auditor.rephrase.bank import SAME_QUESTION
 from auditor.rephrase.pieces import coverage
 from auditor.rephrase.quantities import compare_quantities, quantities
@@ -216,7 +217,21 @@ class Verifier:
         text = self.text_of(best)
         if text not in pieces:  # another view of the item is nearest now
             pieces |= self._looks.at([text])
-        return self._piecewise(best, benchmark, of_text, pieces[text])
+        return self._piecewise(self._with_answer(best, looked.view, benchmark), benchmark, of_text, pieces[text])
+
+    def _with_answer(self, pair: Pair, view: RecordView, benchmark: int) -> Pair:
+        """A pair with what the record's reply says of the item's answer."""
+        bank = self._bank
+        answers = bank.answers[pair.unit]
+        if not answers or pair.unit in bank.programs or not (reply := view.reply()):
+            return pair
+        found = answered(answers, reply, bank.rarities[benchmark], bank.near, has_options=self._has_options(pair.unit))
+        return replace(pair, signals=replace(pair.signals, answered=found))
+
+    def _has_options(self, unit: int) -> bool:
+        bank = self._bank
+        place = slice(*np.searchsorted(bank.unit_of, [unit, unit + 1]))
+        return any(view.kind == OPTIONS for view in bank.views[place])
 
     def _piecewise(self, pair: Pair, benchmark: int, of_text: Pieces, of_item: Pieces) -> Pair:
         """A pair with what is missing and what is too much in it, from the pieces of both sides."""

@@ -39,8 +39,9 @@ MIN_VIEW_WORDS: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])[\"')\]]*\s+|(?<=[。！？])|\n+")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _LABEL: Final = re.compile(
-    r"^[ \t]*(?:\#+[ \t]*)?(?:question|problem|q|instruction|prompt|input|user|human|answer|a|response|reply|"
-    r"output|assistant|solution|explanation|\#{4})[ \t]*(?:\d+[ \t]*)?[:：][ \t]*|^\#{4}[ \t]+",
+    r"^[ \t]*(?:\#+[ \t]*)?(?:question|problem|q|instruction|prompt|input|user|human|"
+    r"(?P<reply>answer|a|response|reply|output|assistant|solution|explanation|\#{4}))[ \t]*(?:\d+[ \t]*)?[:：][ \t]*|"
+    r"^(?P<final>\#{4})[ \t]+",
     re.IGNORECASE | re.MULTILINE,
 )
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -116,10 +117,29 @@ class RecordView:
     """False where it is known to hold none."""
     is_short: bool = False
     """Whether it is a short window, of a sentence or two."""
+    fields: Sequence[TextField] = ()
+    """All texts of the record."""
 
     def program(self) -> Program | None:
         """The program that it holds; None where it holds none."""
         return program_in(self.text) if self.may_be_program else None
+
+    def reply(self) -> str:
+        """What the record replies to it: what stands after the next label of an answer in the same text, or else the
+        assistant's next text; empty where there is neither, and of a reply itself."""
+        labels = list(_LABEL.finditer(self.source))
+        is_reply = [found["reply"] is not None or found["final"] is not None for found in labels]
+        before = [i for i, found in enumerate(labels) if found.start() <= self.begin]
+        if before and is_reply[before[-1]]:
+            return ""
+        first = len(before)
+        if first < len(labels) and is_reply[first]:
+            last = next((i for i in range(first, len(labels)) if not is_reply[i]), len(labels))
+            end = labels[last].start() if last < len(labels) else len(self.source)
+            return self.source[labels[first].end() : end].strip()
+        if not self.fields or self.fields[self.field].role == "assistant":
+            return ""
+        return next((field.text for field in self.fields[self.field + 1 :] if field.role == "assistant"), "")
 
     def around(self, size: int) -> str:
         """The part with up to `size` characters on each side."""
@@ -130,7 +150,7 @@ def record_views(fields: Sequence[TextField]) -> list[RecordView]:
     """The views of a record: each field, its parts and windows, and an instruction together with its input."""
     views: list[RecordView] = []
     for number, field in enumerate(fields):
-        views += _of_text(number, field.text)
+        views += _of_text(number, field.text, fields)
     for number, (field, after) in enumerate(pairwise(fields)):
         short = word_count(field.text[:MAX_VIEW]) < WINDOW_WORDS
         both = field.text.strip() and after.text.strip()
@@ -138,7 +158,7 @@ def record_views(fields: Sequence[TextField]) -> list[RecordView]:
             joined = f"{field.text.strip()}\n{after.text.strip()}"[:MAX_VIEW].strip()
             if word_count(joined) < MIN_VIEW_WORDS:
                 continue
-            views.append(RecordView(number, 0, len(field.text), joined, joined))
+            views.append(RecordView(number, 0, len(field.text), joined, joined, fields=fields))
     return views
 
 
@@ -147,12 +167,12 @@ def texts_in(fields: Sequence[TextField]) -> int:
     return max(1, sum(word_count(field.text) for field in fields) // ORDINARY_WORDS)
 
 
-def _of_text(number: int, text: str) -> Iterator[RecordView]:
+def _of_text(number: int, text: str, fields: Sequence[TextField]) -> Iterator[RecordView]:
     words = word_count(text)
     if words < MIN_VIEW_WORDS:
         return
     if program_in(text) is not None:
-        whole = _view(number, text, 0, len(text), may_be_program=True)
+        whole = _view(number, text, 0, len(text), fields, may_be_program=True)
         if whole is not None:
             yield whole
         return
@@ -166,14 +186,21 @@ def _of_text(number: int, text: str) -> Iterator[RecordView]:
     seen: set[str] = set()
     for place, (begin, end) in enumerate(spans):
         # of a very long text not all was looked at
-        view = _view(number, text, begin, end, may_be_program=len(text) > MAX_CODE, is_short=place >= longer)
+        view = _view(number, text, begin, end, fields, may_be_program=len(text) > MAX_CODE, is_short=place >= longer)
         if view is not None and view.text not in seen:
             seen.add(view.text)
             yield view
 
 
 def _view(
-    number: int, text: str, begin: int, end: int, *, may_be_program: bool, is_short: bool = False
+    number: int,
+    text: str,
+    begin: int,
+    end: int,
+    fields: Sequence[TextField],
+    *,
+    may_be_program: bool,
+    is_short: bool = False,
 ) -> RecordView | None:
     part = text[begin:end]
     lead = len(part) - len(part.lstrip())
@@ -182,7 +209,7 @@ def _view(
     if not _SOME_WORDS.search(shown) and word_count(shown) < MIN_VIEW_WORDS:
         return None
     begin += lead
-    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program, is_short)
+    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program, is_short, fields)
 
 
 def _labelled(text: str) -> Iterator[tuple[int, int]]:

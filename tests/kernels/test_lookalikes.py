@@ -73,7 +73,7 @@ class Corpus:
     def said(self, text: frozenset[int], view: int) -> float:
         """What of a view the text says in words that find it."""
         return math.fsum(
-            float(self.nats[self.benchmark(view), w]) 
+            float(self.nats[self.benchmark(view), w])
             * max((float(self.likeness[t, w]) for t in text if self.likeness[t, w] >= FINDS), default=0.0)
             for w in self.items[view] if self.finds[w]
         )  # fmt: skip
