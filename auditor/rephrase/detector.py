@@ -131,7 +131,7 @@ class Rephraser:
 
     def worth_encoding(self, views: Sequence[tuple[int, RecordView]]) -> list[int]:
         """Numbers of the views that are worth what the model costs, by their words; of those that overlap, the best."""
-        lead = np.full(len(views), -np.inf, np.float32)
+        lead, worth = np.full(len(views), -np.inf, np.float32), np.zeros(len(views), bool)
         numbers = [i for i, (_, view) in enumerate(views) if self._may_ask(view)]
         for begin in range(0, len(numbers), CHUNK):
             some = numbers[begin : begin + CHUNK]
@@ -143,13 +143,15 @@ class Rephraser:
                 for p, v in zip(programs, part, strict=True)
             ]
             found = self._lookup.lead(self._bank.words.bags_of_parts(places), texts)
+            passes = found >= self._lookup.price(texts)
             for i, (view, program) in enumerate(zip(part, programs, strict=True)):
                 if program is not None and self._bank.programs:
-                    found[i] = max(found[i], 1.0)  # what a program does hardly shows in its words
+                    # what a program does hardly shows in its words
+                    found[i], passes[i] = max(found[i], 1.0), True
                 if program is None and any(is_foreign(typical, view.text) for typical in self._typical):
-                    found[i] = max(found[i], _like_a_question(view.text))
-            lead[some] = found
-        return _best_apart(views, lead)
+                    found[i], passes[i] = max(found[i], _like_a_question(view.text)), True
+            lead[some], worth[some] = found, passes
+        return _best_apart(views, lead, np.flatnonzero(worth))
 
     def _may_ask(self, view: RecordView) -> bool:
         """Whether a view is looked at: a sentence or two that only tell are not, where the items ask. Of another
@@ -217,11 +219,12 @@ def _may_be_variant(pair: Pair) -> bool:
     return pair.signals.changed and variant_log_odds(pair.signals) >= VARIANT
 
 
-def _best_apart(views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float32]) -> list[int]:
-    """Numbers of the views above the bar, without those of which a better one holds more than half."""
+def _best_apart(
+    views: Sequence[tuple[int, RecordView]], lead: NDArray[np.float32], passed: NDArray[np.intp]
+) -> list[int]:
+    """Numbers of the views that passed, without those of which a better one holds more than half."""
     kept: dict[tuple[int, int], list[RecordView]] = {}
     numbers = []
-    passed = np.flatnonzero(lead >= 0)
     for i in passed[np.argsort(-lead[passed], kind="stable")].tolist():
         row, view = views[i]
         better = kept.setdefault((row, view.field), [])
