@@ -86,5 +86,5 @@ def _is_number(answer: str) -> bool:
 
 
 def _says_nothing(answer: str) -> bool:
-    words = {word.lower() for word in _WORD.findall(answer)}
-    return all(word in _SAYS_NOTHING or len(word) == 1 for word in words)
+    words = {word.lower() for word in _WORD.findall(answer) if len(word) > 1 and content_words(word)}
+    return words <= _SAYS_NOTHING and all(quantity.weak for quantity in quantities(answer))
