@@ -43,14 +43,14 @@ ROUGH_FOREIGN: Final = Weights(
 )
 """Where the languages differ: the signals that need no common words."""
 TEXT: Final = Weights(
-    {"similarity": 11.36, "gap": 4.41, "missing": -6.52, "added": -5.02, "names_missing": -0.97, "names_added": -5.17,
-     "negation": -2.69, "length": -1.54, "overlap": -8.31, "alignment": 2.73, "whole_alignment": 3.92,
-     "information": 3.76, "covered": 5.05, "tells": -5.74, "formulas": 1.95}, -17.14,
+    {"similarity": 10.03, "gap": 4.12, "missing": -5.45, "added": -5.23, "names_missing": -1.67,
+     "names_added": -5.45, "negation": -3.10, "length": -1.20, "overlap": -8.15, "alignment": 4.12,
+     "whole_alignment": 6.02, "information": 4.17, "covered": 5.52, "tells": -3.94, "formulas": 2.19}, -20.31,
 )  # fmt: skip
 PROGRAM: Final = Weights(
-    {"similarity": 8.25, "purpose": 0.34, "body": -3.68, "whole": 2.16, "values": 1.69, "values_share": 4.10,
-     "overlap": -4.32, "name_share": -0.17, "structure": 4.49, "alignment": 11.37, "whole_alignment": 8.50,
-     "covered": 4.36, "warranted": -5.04}, -7.63,
+    {"similarity": 8.31, "purpose": 0.22, "body": -3.70, "whole": 2.22, "values": 1.68, "values_share": 4.11,
+     "overlap": -4.25, "name_share": -0.12, "structure": 4.52, "alignment": 11.33, "whole_alignment": 8.48,
+     "covered": 4.33, "warranted": -5.12}, -7.64,
 )  # fmt: skip
 FOREIGN: Final = Weights(
     {"gap": 12.96, "missing": -7.61, "added": -8.60, "information": 4.29, "covered": 14.12, "warranted": 7.80}, -11.42
