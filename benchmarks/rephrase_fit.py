@@ -28,7 +28,7 @@ from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.calibration import BINS, bin_of, calibrate, threshold
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser
-from auditor.rephrase.scoring import ANSWERED, rough_log_odds
+from auditor.rephrase.scoring import rough_log_odds, unfitted
 from auditor.rephrase.views import record_views, texts_in
 from auditor.sources.options import ReadOptions
 from auditor.sources.shapes import text_fields
@@ -148,7 +148,7 @@ class Weights:
     def odds(self, signals: RephraseSignals) -> float:
         """Log odds of a pair."""
         fitted = sum(w * float(getattr(signals, name)) for name, w in self.of.items())
-        return self.intercept + fitted + ANSWERED * signals.answered
+        return self.intercept + fitted + unfitted(signals)
 
     def __str__(self) -> str:
         shown = ", ".join(f'"{name}": {w:.2f}' for name, w in self.of.items())

@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A text is hostile: nothing in these patterns may be tried again from every place of a long run. So an indent stays on
 # its line, what stands between brackets is bounded, and two neighbouring runs never match the same characters.
@@ -69,6 +73,16 @@ _SAME_SIGNS: Final = {
 """Operators, constants and functions that do the same in several languages."""
 MOST_OF_A_SIGN: Final = 3
 """Times that a sign is counted at the most: how often a loop adds says little."""
+MOST_FUNCTIONS: Final = 20
+MAX_PARAMETERS: Final = 1000
+"""Characters of a list of parameters that are read."""
+_ONE_PARAMETER: Final = re.compile(r"\s*=\s*(?:async\s*)?\w+\s*=>")
+_NO_PARAMETER: Final = frozenset({"", "self", "cls", "void", "/", "*"})
+_POINTER: Final = re.compile(r"^[\w\s]*\w\s*\*+\s*\w+$|^[\w\s*]+\[[^\]]*\]")
+_OF_AN_ARRAY: Final = re.compile(
+    r"(?:size|len|length|count|num|cols?|rows?|capacity|\bn|\bm|result|output|out|ret)\w*(?:\[\])?$", re.IGNORECASE
+)
+"""Names by which a function in C takes the size of an array, or gives more than one value back."""
 MAX_CODE: Final = 20_000
 """Characters of a text that are looked at as code."""
 MIN_PURPOSE_WORDS: Final = 4
@@ -89,6 +103,8 @@ class Program:
     """Words of the first function's name."""
     signs: tuple[tuple[str, int], ...] = ()
     """Operators, keywords, short literals and what it calls, as often as each stands there."""
+    parameters: frozenset[int] = frozenset()
+    """How many parameters its functions take."""
 
 
 def program_in(text: str) -> Program | None:
@@ -110,7 +126,8 @@ def _program_in(text: str) -> Program | None:
     values = {v.strip("\"'") for v in _VALUE.findall(code)}
     lists = {"".join(v.split()).strip("[]()").replace("'", '"') for v in _LIST.findall(code)}
     body = _PROSE.sub("", code)
-    return Program(purpose, body, frozenset(v for v in values if len(v) > 1) | lists, name, _signs(body, name))
+    return Program(purpose, body, frozenset(v for v in values if len(v) > 1) | lists, name, _signs(body, name),
+                   _parameters(code))  # fmt: skip
 
 
 def _signs(body: str, name: str) -> tuple[tuple[str, int], ...]:
@@ -135,11 +152,42 @@ def _outside(text: str) -> str:
 
 
 def _first_name(code: str) -> str:
+    return next((split_name(name) for name, _ in _functions(code)), "")
+
+
+def _functions(code: str) -> Iterator[tuple[str, int]]:
+    """Names of functions, and where each ends."""
     for found in _NAME.finditer(code):
-        name = next(part for part in found.groups() if part)
-        if name.lower() not in _BLOCK_WORDS:
-            return split_name(name)
-    return ""
+        place = found.lastindex or 0
+        if found[place].lower() not in _BLOCK_WORDS:
+            yield found[place], found.end(place)
+
+
+def _parameters(code: str) -> frozenset[int]:
+    return frozenset(count for _, end in islice(_functions(code), MOST_FUNCTIONS) for count in _taken(code, end))
+
+
+def _taken(code: str, end: int) -> tuple[int, ...]:
+    """Parameters of the function whose name ends at a place; in C, also without the sizes of arrays and where results
+    go."""
+    if _ONE_PARAMETER.match(code, end):
+        return (1,)
+    begin = code.find("(", end)
+    parts, depth = [""], 0
+    for i in range(begin, min(begin + MAX_PARAMETERS, len(code))):
+        sign = code[i]
+        depth += sign in "([{<"
+        depth -= sign in ")]}" or (sign == ">" and code[i - 1] not in "-=")
+        if depth == 0:
+            break
+        if sign == "," and depth == 1:
+            parts.append("")
+        elif i > begin:
+            parts[-1] += sign
+    named = [part.strip() for part in parts if part.strip() not in _NO_PARAMETER]
+    if not any(_POINTER.search(part) for part in named):
+        return (len(named),)
+    return len(named), 1 + sum(not _OF_AN_ARRAY.search(part) for part in named[1:])
 
 
 def split_name(name: str) -> str:

@@ -281,6 +281,7 @@ class Verifier:
             whole=purpose if whole is None else whole, values=min(shared, 30.0) / 10,
             values_share=shared / (total + DOUBT), name_share=len(names & own) / len(names) if names else 0.0,
             structure=shared_signs(of_item, program, bank.sign_rarities[benchmark]),
+            parameters=float(not of_item.parameters & program.parameters),
         )  # fmt: skip
 
     def _kinds(self, first: int, unit: int) -> dict[int, NDArray[np.float32]]:

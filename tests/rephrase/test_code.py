@@ -88,6 +88,7 @@ def test_a_fenced_program_is_found_and_the_prose_around_it_says_what_it_is_for_w
         frozenset(),
         "add",
         (("+", 1), ("itself", 1), ("return", 1)),
+        frozenset({2}),
     )
     with_words = text.replace("    return", '    """Return the sum of both numbers."""\n    return')
     assert program(with_words).purpose == "add. Return the sum of both numbers"
@@ -210,3 +211,28 @@ def test_a_sign_counts_three_times_at_the_most_and_strings_lose_their_quotes() -
     program = program_in("def f(x):\n    return x + x + x + x + x + 'ab' + \"ab\" + '" + "long" * 9 + "'\n")
     assert program is not None
     assert dict(program.signs) == {"itself": 1, "return": 1, "+": 3, "ab": 2}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def f(a, b: List[int] = [1, 2], *, c: Callable[[int], int] = g) -> int:\n    return 1", {3}),
+        ("const f = x => x + 1;\nfunction g(a, {b, c}) {\n  return 1;\n}", {1, 2}),
+        ("function f(each: (a: number) => number, n) {\n  return 1;\n}", {2}),
+        ("class A:\n    def f(self, x):\n        pass\n\ndef g():\n    pass", {0, 1}),
+        ("int add(int a, int b) {\n  return a + b;\n}", {2}),
+        ("int* f(int arr[], int size, int* returnSize) {\n  return 0;\n}", {1, 3}),
+        ("char** f(char** strings, int count, char prefix, int* out_count) {\n  return 0;\n}", {2, 4}),
+        ("int main(void) {\n  return 0;\n}\nint three(void) {\n  return 3;\n}", {0}),
+    ],
+)
+def test_how_many_parameters_functions_take(code: str, expected: set[int]) -> None:
+    program = program_in(code)
+    assert program is not None
+    assert program.parameters == expected
+
+
+@given(st.text(alphabet="def f(a,[]{}<>=:)*\n", max_size=300))
+def test_any_list_of_parameters_is_read(text: str) -> None:
+    program = program_in(f"def f({text}):\n    return 1\n")
+    assert program is None or all(count >= 0 for count in program.parameters)
