@@ -2,7 +2,7 @@
 
 The items of which a text says most are found through lists of the items that have a word, and each word of the text
 stands for the words near it too. They are compared with the text word by word, both ways, and as means of word vectors.
-A logistic regression of that, fitted as the rough odds are (`auditor.rephrase.scoring`), says which texts the model
+A logistic regression of that (`benchmarks.rephrase_gate` fits it, to within a fifth) says which texts the model
 looks at: of texts that rephrase an item, all but one to six in a hundred; of others, one in thirty.
 """
 

@@ -181,7 +181,7 @@ def _may_be_certain(match: Match, config: ScanConfig) -> bool:
     answer is there too. A program says more than the words of its purpose."""
     if match.signals["kind"] == VARIANT:
         return False
-    if match.answer_present or match.signals["is_program"]:
+    if match.answer_present or float(match.signals.get("answered", 0.0)) > 0 or match.signals["is_program"]:
         return True
     return float(match.signals["information"]) >= math.log(5 + config.rephrase_information)
 
@@ -202,4 +202,10 @@ def _reason(match: Match) -> str:
         parts.append("but one of the two denies something")
     if match.answer_present:
         parts.append("its answer stands in the record")
+    elif s.answered > 0:
+        parts.append("its answer is given in reply")
+    if s.answered < 0:
+        parts.append("but the reply is not its answer")
+    if s.parameters:
+        parts.append("but its functions take another number of parameters")
     return f"{parts[0]} (probability {match.score:.3f})" + "".join(f"; {part}" for part in parts[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -205,8 +205,9 @@ class RephraseSignals:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> RephraseSignals:
-        """The inverse of `to_json`; other keys are ignored. Raises KeyError where one is missing."""
-        return cls(**{f.name: row[f.name] for f in fields(cls)})
+        """The inverse of `to_json`; other keys are ignored, and what an older version did not measure is 0. Raises
+        KeyError where one is missing that all have."""
+        return cls(**{f.name: row[f.name] for f in fields(cls) if f.name in row or f.default is MISSING})
 
 
 def numbers_changed(item: str, text: str, missing: int, added: int) -> bool:

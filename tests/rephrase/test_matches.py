@@ -142,10 +142,14 @@ def test_other_scripts_and_programs_say_so() -> None:
     base = replace(matches[0], score=0.9)
     foreign = replace(base, signals={**base.signals, "foreign": 1.0})
     program = replace(base, signals={**base.signals, "is_program": True, "values": 1.0, "negation": 1.0})
-    (one, two), _ = judge([foreign, program], CONFIG)
+    told = replace(base, answer_present=False, signals={**base.signals, "answered": 0.5})
+    other = replace(base, signals={**base.signals, "is_program": True, "answered": -1.0, "parameters": 1.0})
+    (one, two, three, four), _ = judge([foreign, program, told, other], CONFIG)
     assert one.reason.startswith(
         "asks the same in another language (probability 0.900); 2 of the item's 2 numbers are there"
     )
     assert "does the same as the item's program" in two.reason
     assert "values of its examples are there" in two.reason
     assert "but one of the two denies something" in two.reason
+    assert three.reason.endswith("its answer is given in reply")
+    assert "but the reply is not its answer; but its functions take another number of parameters" in four.reason

@@ -117,6 +117,12 @@ def test_signals_without_a_value_are_not_read() -> None:
         RephraseSignals.from_json(row)
 
 
+def test_what_an_older_version_did_not_measure_is_nothing() -> None:
+    row = of(ITEM, SAME).to_json()
+    del row["answered"], row["formulas"]
+    assert RephraseSignals.from_json(row) == RephraseSignals.from_json(row | {"answered": 0.0, "formulas": 0.0})
+
+
 # Log odds
 
 
