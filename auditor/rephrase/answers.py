@@ -29,8 +29,6 @@ had a quarter."""
 MUCH_SAID: Final = 0.3
 LEAST_NATS: Final = 2.0
 """An answer that says less cannot be told from others."""
-MAX_REPLY: Final = 4000
-"""Characters of a reply that are read."""
 _SAYS_NOTHING: Final = frozenset(
     "true false yes no none all both neither above below correct incorrect right wrong statement statements option "
     "options answer answers choice choices only these following other another either".split()
@@ -60,7 +58,6 @@ def answered(
         near: the stems that are like some of given ones, with how much, in (0, 1].
         has_options: a letter may stand for the answer.
     """
-    reply = reply[:MAX_REPLY]
     if not answers or not _WORD.search(reply) or (has_options and _LETTER.search(reply)):
         return UNKNOWN
     if _is_number(answers[0]):

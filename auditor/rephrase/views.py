@@ -8,9 +8,11 @@ by its fields, its paragraphs and windows of sentences.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.rephrase.code import MAX_CODE, Program, program_in
 
@@ -33,6 +35,8 @@ SHORT_WINDOW_WORDS: Final = 25
 """Words of a short window: in a long one, a question of ten words is drowned by what stands around it."""
 ORDINARY_WORDS: Final = 140
 """Words of a text of ordinary length, such as an instruction with its answer."""
+MAX_REPLY: Final = 4000
+"""Characters of a reply that are read."""
 MIN_VIEW_WORDS: Final = 3
 """Words that a view has at the least."""
 
@@ -125,21 +129,20 @@ class RecordView:
         return program_in(self.text) if self.may_be_program else None
 
     def reply(self) -> str:
-        """What the record replies to it: what stands after the next label of an answer in the same text, or else the
-        assistant's next text; empty where there is neither, and of a reply itself."""
-        labels = list(_LABEL.finditer(self.source))
-        is_reply = [found["reply"] is not None or found["final"] is not None for found in labels]
-        before = [i for i, found in enumerate(labels) if found.start() <= self.begin]
-        if before and is_reply[before[-1]]:
+        """The beginning of what the record replies to it: what stands after the next label of an answer in the same
+        text, or else the assistant's next text; empty where there is neither, and of a reply itself."""
+        labels = _labels(self.source)
+        first = bisect_right(labels, self.begin, key=lambda label: label.begin)
+        if first and labels[first - 1].is_reply:
             return ""
-        first = len(before)
-        if first < len(labels) and is_reply[first]:
-            last = next((i for i in range(first, len(labels)) if not is_reply[i]), len(labels))
-            end = labels[last].start() if last < len(labels) else len(self.source)
-            return self.source[labels[first].end() : end].strip()
+        if first < len(labels) and labels[first].is_reply:
+            after = (labels[i].begin for i in range(first, len(labels)) if not labels[i].is_reply)
+            begin = labels[first].end
+            return self.source[begin : min(next(after, len(self.source)), begin + MAX_REPLY)].strip()
         if not self.fields or self.fields[self.field].role == "assistant":
             return ""
-        return next((field.text for field in self.fields[self.field + 1 :] if field.role == "assistant"), "")
+        replies = (field.text for field in self.fields[self.field + 1 :] if field.role == "assistant")
+        return next(replies, "")[:MAX_REPLY]
 
     def around(self, size: int) -> str:
         """The part with up to `size` characters on each side."""
@@ -212,17 +215,32 @@ def _view(
     return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program, is_short, fields)
 
 
+class _Label(NamedTuple):
+    begin: int
+    end: int
+    is_reply: bool
+
+
+@lru_cache(maxsize=4)
+def _labels(text: str) -> tuple[_Label, ...]:
+    """Where labels such as "Question:" and "Answer:" stand: of a long text once, not once for each part of it."""
+    return tuple(
+        _Label(found.start(), found.end(), found["reply"] is not None or found["final"] is not None)
+        for found in _LABEL.finditer(text)
+    )
+
+
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
     """Parts that labels such as "Question:" and "Answer:" set off."""
-    labels = list(_LABEL.finditer(text))
+    labels = _labels(text)
     if not labels:
         return
-    ends = [found.start() for found in labels[1:]] + [len(text)]
-    if labels[0].start() > 0:
-        yield 0, labels[0].start()
-    for found, end in zip(labels, ends, strict=True):
-        if end > found.end():
-            yield found.end(), end
+    ends = [label.begin for label in labels[1:]] + [len(text)]
+    if labels[0].begin > 0:
+        yield 0, labels[0].begin
+    for label, end in zip(labels, ends, strict=True):
+        if end > label.end:
+            yield label.end, end
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:

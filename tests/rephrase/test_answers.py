@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auditor.rephrase.answers import GIVEN, HARDLY, IN_WORDS, UNKNOWN, answered, answers_of
 from auditor.rephrase.signals import Rarity, stem
-from auditor.rephrase.views import record_views
+from auditor.rephrase.views import MAX_REPLY, record_views
 from auditor.sources import TextField
 from auditor.types import Item
 
@@ -109,6 +109,12 @@ def test_what_a_label_sets_off_replies() -> None:
     assert found[ASKED] == "She sells them all\n#### 18"
     assert found[f"{ASKED} Or less?"] == "7"
     assert found["She sells them all"] == "", "a reply has none"
+
+
+def test_of_a_long_reply_the_beginning_is_read() -> None:
+    long = "It is so. " * MAX_REPLY
+    assert replies(("user", ASKED), ("assistant", long))[ASKED] == long[:MAX_REPLY]
+    assert replies(("", f"Question: {ASKED}\nAnswer: {long}"))[ASKED] == long[: MAX_REPLY - 1].strip()
 
 
 def test_prose_does_not_reply() -> None:
