@@ -152,7 +152,7 @@ def keep(name: str, found: dict[str, Any], args: argparse.Namespace) -> None:
     """Keep what was measured, with where and when, in results/NAME.json."""
     words = ["python", "-m", "benchmarks.rephrase", args.what]
     about = {"command": words, "measured": datetime.now(UTC).date().isoformat(), "machine": machine()}
-    text = json.dumps({**about, **found}, indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps({**found, **about}, indent=1, sort_keys=True, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 

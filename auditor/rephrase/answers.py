@@ -29,6 +29,8 @@ had a quarter."""
 MUCH_SAID: Final = 0.3
 LEAST_NATS: Final = 2.0
 """An answer that says less cannot be told from others."""
+LONGEST_NUMBER: Final = 60
+"""Characters of an answer that is a number or a few; a worked solution is longer."""
 _SAYS_NOTHING: Final = frozenset(
     "true false yes no none all both neither above below correct incorrect right wrong statement statements option "
     "options answer answers choice choices only these following other another either".split()
@@ -79,6 +81,8 @@ def answered(
 
 
 def _is_number(answer: str) -> bool:
+    if len(answer) > LONGEST_NUMBER:
+        return False
     return bool(quantities(answer)) and not content_words(answer) - {"dollar", "cent", "percent"}
 
 
