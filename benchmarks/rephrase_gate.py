@@ -23,6 +23,7 @@ from auditor.embedding import load_embedder
 from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of, stemmed
 from auditor.rephrase.lookup import (
+    FEWEST_WORDS,
     FINDING,
     FINDS,
     LENGTH,
@@ -178,7 +179,7 @@ def fit(pairs: Sequence[Compared]) -> None:
     right, odd = np.array([pair.right for pair in pairs]), np.array([pair.odd for pair in pairs])
     names, rows = np.array([pair.set for pair in pairs]), np.array([pair.row for pair in pairs])
     bars = np.array([TENFOLD * math.log10(max(pair.views, 10) / ORDINARY_VIEWS) for pair in pairs])
-    price = np.array([LENGTH * math.log(max(pair.words, 8) / ORDINARY_WORDS) for pair in pairs])
+    price = np.array([LENGTH * math.log(max(pair.words, FEWEST_WORDS) / ORDINARY_WORDS) for pair in pairs])
     kept = np.array([*WEIGHTS[:4], TELLS])
     scores, intercept = x @ kept, float(WEIGHTS[5])
     for _ in range(ROUNDS):

@@ -45,7 +45,9 @@ if the given integer is a prime number"): they are neither rephrases to be found
   GSM8K's items alone.
 - `gsm8k train` and `alpaca` hold nothing: every call is false.
 
-Sets with an asterisk: the odds were fitted on their odd-numbered half, so the even half is the fair figure."""
+Sets with an asterisk: the odds were fitted on their odd-numbered half, so the even half is the fairer figure. It is not
+unseen: which signals there are, the weights of replies and of parameters, and how long a part may be in the first step
+were decided with both halves, and US history, in sight."""
 
 
 def page() -> str:

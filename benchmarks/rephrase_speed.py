@@ -133,7 +133,7 @@ def shown(rows: Sequence[Row], benchmarks: Sequence[str], prefilter: float | Non
         result = auditor.scan(path, [f"{b}={PLACES[b]}" for b in benchmarks], config=config)
     right = [
         m for m in result.matches
-        if m.signals["kind"] == "rephrase" and is_right(rows[m.row], m.benchmark, m.item_id)
+        if m.signals["kind"] == "rephrase" and rows[m.row].truth and is_right(rows[m.row], m.benchmark, m.item_id)
     ]  # fmt: skip
     return {
         "shown": len({m.row for m in right}),

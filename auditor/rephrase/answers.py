@@ -24,8 +24,8 @@ GIVEN, HARDLY, UNKNOWN, IN_WORDS = 1.0, -1.0, 0.0, 0.5
 """What a reply says: the item's answer, something else, nothing that can be told; or much of an answer in words, which
 a long reply on the same subject may hold by chance."""
 HARDLY_SAID: Final = 0.15
-"""Share of an answer in words below which a reply does not hold it: of rephrases with their answers rephrased too, all
-had a quarter."""
+"""Share of an answer in words below which a reply does not hold it: of eight rephrases of MMLU with their answers
+rephrased too, all had a quarter."""
 MUCH_SAID: Final = 0.3
 LEAST_NATS: Final = 2.0
 """An answer that says less cannot be told from others."""

@@ -194,7 +194,8 @@ class RephraseSignals:
     formulas: float = 0.0
     """From -1, no formula is in both, to 1, all are; 0 where one of the two has none."""
     answered: float = 0.0
-    """1 where what replies to the text is the item's answer, -1 where it is not; 0 where that cannot be told."""
+    """1 where what replies to the text is the item's answer, 0.5 where it has much of one in words, -1 where it is not;
+    0 where that cannot be told."""
     parameters: float = 0.0
     """Of programs: 1 where no function of the one takes as many parameters as one of the other."""
 

@@ -143,7 +143,7 @@ class Verifier:
 
     def _may_reach(self, bar: float, view: int, text: str, similarity: float, gap: float, says: float) -> bool:
         """Whether the rough log odds of a text can be `bar` and more, by what is quick to measure; `says`: the nats of
-        the text, at the most. Most pairs cannot."""
+        the text, but for a number that stands for two of the item's. Most pairs cannot."""
         bank = self._bank
         if bar == -math.inf or int(bank.unit_of[view]) in bank.programs:
             return True
