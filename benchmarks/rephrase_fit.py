@@ -1,7 +1,7 @@
 """Fit the odds of the rephrase detector (`auditor.rephrase.scoring`), and say how well they carry over.
 
     python -m benchmarks.rephrase_fit collect PAIRS.pkl [--model NAME] [--folder FOLDER] [--benchmarks NAME...]
-    python -m benchmarks.rephrase_fit fit PAIRS.pkl... [--foreign PAIRS.pkl]
+    python -m benchmarks.rephrase_fit fit PAIRS.pkl [--foreign PAIRS.pkl...]
 
 `collect` runs the detector's own cascade over rephrases and clean rows with its bars lowered, and keeps the signals of
 every pair. `fit` fits the logistic regressions to the odd-numbered half of the rows and prints them as they stand in
@@ -26,7 +26,7 @@ from auditor.config import ScanConfig
 from auditor.embedding import load_embedder
 from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
-from auditor.rephrase.calibration import BINS, bin_of, calibrate, threshold
+from auditor.rephrase.calibration import BINS, CLEAN_RATE, FOREIGN_CLEAN_RATE, bin_of, calibrate, threshold
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser
 from auditor.rephrase.scoring import rough_log_odds, unfitted
 from auditor.rephrase.views import record_views, texts_in
@@ -45,11 +45,14 @@ TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names
                 "formulas")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "structure", "alignment", "whole_alignment", "covered", "warranted")  # fmt: skip
-FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted")
+FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted", "shorter", "longer", "tells",
+                   "formulas", "untranslated")  # fmt: skip
 FLOOR = -5.0
 """Rough log odds below which no pair is kept."""
 CLOSE_FLOOR = -2.5
 """Those from which on a pair is measured closely."""
+ROUNDS = 3
+"""How often the pairs that are fitted to are chosen again with what was fitted."""
 OPEN = -1.4
 """Prefilter of the fit: more passes than in a scan."""
 
@@ -80,8 +83,10 @@ def sets(folder: Path | None, model: str) -> dict[str, list[Row]]:
         given = made()
         if given.model == model:
             found[name] = [row for row in given.rows if row.truth and row.part != "distraction insertion"]
-    kinds = ("chinese", "gsm8k", "alpaca", "dolly") if model == "multilingual" else ("gsm8k", "alpaca", "dolly", "mbpp")
+    kinds = ("chinese",) if model == "multilingual" else ("gsm8k", "alpaca", "dolly", "mbpp")
     found |= {f"clean {kind}": [row for row in clean_rows(kind) if not row.overlap] for kind in kinds}
+    if model == "multilingual":
+        return found
     more = [{"text": text} for text in passages()]
     more += array(TRAINING / "dolly/dolly_train.json")[DOLLY_CLEAN:]
     # so many that the odd half is enough: what is a near miss of a benchmark is rare
@@ -138,6 +143,11 @@ def best_of_each(kept: list[Kept], key: Callable[[Kept], float]) -> list[Kept]:
     return list(best.values())
 
 
+def odds_of(pair: Kept, weights: Weights) -> float:
+    """Log odds of a pair."""
+    return weights.odds(pair.signals)
+
+
 @dataclass(frozen=True)
 class Weights:
     """A logistic regression: log odds of a rephrase against the nearest item of a clean text."""
@@ -185,7 +195,9 @@ def fitted(
     return Weights(dict(zip(names, of.tolist(), strict=True)), float(intercept))
 
 
-def report(label: str, pairs: list[Kept], odds: Callable[[Kept], float], size: int, texts: int) -> None:
+def report(
+    label: str, pairs: list[Kept], odds: Callable[[Kept], float], size: int, texts: int, clean_rate: float
+) -> None:  # fmt: skip
     """What the odds find: F1 at the threshold of a run with the rate 0.01, with review, and in hindsight."""
     best = best_of_each(pairs, odds)
     scores = np.array([odds(p) for p in best])
@@ -193,7 +205,7 @@ def report(label: str, pairs: list[Kept], odds: Callable[[Kept], float], size: i
     histogram = np.zeros(BINS, np.int64)
     for score in scores[counted]:
         histogram[bin_of(float(score))] += 1
-    calibration = calibrate(texts, histogram)
+    calibration = calibrate(texts, histogram, clean_rate)
     least = math.log(5 + ScanConfig().rephrase_information)
     certain = counted & np.array([p.signals.is_program or p.signals.information >= least for p in best])
     probabilities = np.array([calibration.probability(float(s)) for s in scores])
@@ -232,6 +244,8 @@ class Kind:
     """The signals."""
     strength: float
     """C of the regression: the more rephrases and near misses there are, the less it need be held back."""
+    clean_rate: float = CLEAN_RATE
+    """Of a run's calibration."""
 
     def has_form(self, pair: Kept) -> bool:
         """Whether a pair is measured as one of this kind."""
@@ -261,7 +275,12 @@ def fit(
         best = best_of_each(training, lambda p: rough_log_odds(p.signals))
         clean = sum(p.is_clean for p in best)
         print(f"  {len(best) - clean} rephrases, {clean} near misses, {clean / chances:.4f} of each clean text")
-        return fitted(best, kind.names, sizes, chances, kind.strength)
+        made = fitted(best, kind.names, sizes, chances, kind.strength)
+        for _ in range(ROUNDS):
+            # of a clean row's pairs, the one that a scan would take
+            best = best_of_each(training, partial(odds_of, weights=made))
+            made = fitted(best, kind.names, sizes, chances, kind.strength)
+        return made
 
     second = weights[kind.name] = fit_without()
     print(f"{kind.name}: {second}")
@@ -276,27 +295,33 @@ def fit(
         rows = (name, *(c for c in kind.clean if c != "clean more"))
         every = [p for p in passed if p.set in rows and p.benchmark == benchmark]
         amount = sum(texts[c] for c in rows)
-        report(name, every, scored, counts[name], amount)
+        report(name, every, scored, counts[name], amount, kind.clean_rate)
         if name in kind.sets:
             even = [p for p in every if p.number % 2 == 0]
-            report(f"{name}, even half", even, scored, counts[name] // 2, amount // 2)
+            report(f"{name}, even half", even, scored, counts[name] // 2, amount // 2, kind.clean_rate)
         if name in kind.sets and len(kind.sets) > 1:
             # another benchmark, or where all are of one, another language
             alone = fit_without(benchmark if len(set(kind.sets.values())) > 1 else name)
-            report(f"{name}, fitted without", every, partial(scored, alone=alone), counts[name], amount)
+            without = partial(scored, alone=alone)
+            report(f"{name}, fitted without", every, without, counts[name], amount, kind.clean_rate)
 
 
-def fit_all(path: Path, foreign: Path | None) -> None:
-    """Fit all kinds."""
+def fit_all(path: Path, foreign: Sequence[Path]) -> None:
+    """Fit all kinds; `foreign` are the pairs of a multilingual model, of one benchmark or more each."""
     kept, texts, counts = pickle.loads(path.read_bytes())  # noqa: S301 - a file that `collect` wrote
     programs = {name: "humaneval" for name in sorted(counts) if name.startswith("humaneval")}
     weights: dict[str, Weights] = {name: Weights({}, -99.0) for name in ("text", "program", "foreign")}
     fit(Kind("text", TEXT_SETS, TEXT_CLEAN, TEXT_SIGNALS, 10.0), kept, texts, counts, weights, ["us history"])
     fit(Kind("program", programs, PROGRAM_CLEAN, PROGRAM_SIGNALS, 0.3), kept, texts, counts, weights)
-    if foreign is not None:
-        kept, texts, counts = pickle.loads(foreign.read_bytes())  # noqa: S301
+    if foreign:
+        kept = []
+        for one in foreign:
+            more, of_more, counts_of_more = pickle.loads(one.read_bytes())  # noqa: S301
+            kept, texts, counts = kept + more, texts | of_more, counts | counts_of_more
+        counts = {name: n for name, n in counts.items() if any(pair.set == name for pair in kept)}
         sets = {name: name.split()[0].replace("mgsm", "gsm8k") for name in counts if not name.startswith("clean")}
-        fit(Kind("foreign", sets, ("clean chinese",), FOREIGN_SIGNALS, 1.0), kept, texts, counts, weights)
+        kind = Kind("foreign", sets, ("clean chinese",), FOREIGN_SIGNALS, 10.0, FOREIGN_CLEAN_RATE)
+        fit(kind, kept, texts, counts, weights)
 
 
 def main() -> None:
@@ -310,7 +335,7 @@ def main() -> None:
     one.add_argument("--benchmarks", nargs="+", default=["gsm8k", "mmlu", "humaneval"], choices=list(PLACES))
     two = commands.add_parser("fit")
     two.add_argument("pairs", type=Path)
-    two.add_argument("--foreign", type=Path)
+    two.add_argument("--foreign", type=Path, nargs="*", default=[])
     given = parser.parse_args()
     if given.command == "collect":
         collect(given.pairs, given.model, given.folder, given.benchmarks)

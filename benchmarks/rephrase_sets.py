@@ -322,8 +322,11 @@ def multilingual_sets() -> dict[str, Callable[[], RephraseSet]]:
 
 
 FITTED = frozenset(
-    {"gsm8k", "mmlu", "humaneval", "humaneval c", "humaneval js", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh"}
-)
+    {
+        "gsm8k", "mmlu", "humaneval", "humaneval c", "humaneval js", "gsm-plus", "mgsm de", "mgsm es", "mgsm zh",
+        "mmlu chinese", "mmlu chinese answered",
+    }
+)  # fmt: skip
 """Sets whose odd-numbered half the odds were fitted on."""
 
 

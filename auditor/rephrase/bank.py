@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from auditor.rephrase.code import Program
     from auditor.types import Item
 
-BANK_VERSION: Final = "5"
+BANK_VERSION: Final = "6"
 SAMPLE: Final = 2000
 """Items of a benchmark whose nearest siblings say what cosine is ordinary in it."""
 CLOSE_SAMPLE: Final = 100
@@ -42,7 +42,7 @@ CLOSE_SAMPLE: Final = 100
 FEW: Final = 30
 """A benchmark of fewer items takes the run's median instead."""
 SAME_QUESTION: Final = 0.97
-"""Cosine from which on two items of a benchmark ask the same: the second is no rival of the first."""
+"""Cosine from which on two items of a benchmark ask the same: the second is no sibling of the first."""
 USUAL: Final = 0.6
 """That median where no benchmark of a run is large enough to tell: what it is for MiniLM and most benchmarks."""
 LIKE: Final = 0.45

@@ -42,14 +42,20 @@ class RephraseTally:
     """The same in texts of ordinary length, each of which may be taken for an item by chance."""
     encoded: int = 0
     """Those that went through the model."""
+    foreign_texts: int = 0
+    """Of `texts`, those in another language than the items, where the model knows that."""
     nearest: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     """Of each part's nearest item, numbers being the same."""
     others: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     """Of the items after it: natural negatives."""
+    foreign: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """As `nearest`, of parts in another language than the item: other signals tell there, and other odds are usual."""
+    foreign_others: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
-    def count(self, kind: str, benchmark: str, log_odds: float) -> None:
-        """Count a pair; `kind` is "nearest" or "others"."""
-        histogram: dict[str, NDArray[np.int64]] = getattr(self, kind)
+    def count(self, benchmark: str, log_odds: float, *, is_nearest: bool, is_foreign: bool) -> None:
+        """Count a pair."""
+        kinds = (self.others, self.nearest), (self.foreign_others, self.foreign)
+        histogram = kinds[is_foreign][is_nearest]
         if benchmark not in histogram:
             histogram[benchmark] = np.zeros(BINS, np.int64)
         histogram[benchmark][bin_of(log_odds)] += 1
@@ -59,8 +65,10 @@ class RephraseTally:
         self.views += other.views
         self.texts += other.texts
         self.encoded += other.encoded
-        for own, more in ((self.nearest, other.nearest), (self.others, other.others)):
-            for benchmark, counts in more.items():
+        self.foreign_texts += other.foreign_texts
+        for name in _HISTOGRAMS:
+            own: dict[str, NDArray[np.int64]] = getattr(self, name)
+            for benchmark, counts in getattr(other, name).items():
                 own[benchmark] = own[benchmark] + counts if benchmark in own else counts.copy()
 
     def copy(self) -> RephraseTally:
@@ -75,8 +83,9 @@ class RephraseTally:
         def sparse(histograms: Mapping[str, NDArray[np.int64]]) -> dict[str, dict[str, int]]:
             return {b: {str(i): int(n) for i, n in enumerate(h) if n} for b, h in sorted(histograms.items())}
 
-        return {"views": self.views, "texts": self.texts, "encoded": self.encoded, "nearest": sparse(self.nearest),
-                "others": sparse(self.others)}  # fmt: skip
+        return {name: getattr(self, name) for name in _NUMBERS} | {
+            name: sparse(getattr(self, name)) for name in _HISTOGRAMS
+        }
 
     @classmethod
     def from_json(cls, row: Mapping[str, object]) -> RephraseTally:
@@ -91,13 +100,23 @@ class RephraseTally:
                     histograms[benchmark][int(i)] = n
             return histograms
 
-        views, texts, encoded = (int(str(row[name])) for name in ("views", "texts", "encoded"))
-        return cls(views, texts, encoded, dense(row["nearest"]), dense(row["others"]))
+        made = cls()
+        for name in _NUMBERS:
+            setattr(made, name, int(str(row[name])))
+        for name in _HISTOGRAMS:
+            setattr(made, name, dense(row[name]))
+        return made
 
 
-CLEAN_RATE: Final = 0.015
+_NUMBERS: Final = ("views", "texts", "encoded", "foreign_texts")
+_HISTOGRAMS: Final = ("nearest", "others", "foreign", "foreign_others")
+
+CLEAN_RATE: Final = 0.008
 """Clean texts of ordinary length that come near enough an item of a benchmark to be measured closely, for each text: in
 the rows that the odds were fitted to."""
+FOREIGN_CLEAN_RATE: Final = 0.29
+"""The same of clean texts in another language than the items: what is quick to measure tells less there, and more is
+measured closely."""
 PRIOR: Final = 5.0
 """Such pairs that a run is thought to have had before it began, so that a small one does not make much of few."""
 

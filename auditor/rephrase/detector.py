@@ -13,7 +13,7 @@ from auditor.rephrase.lookup import Lookup
 from auditor.rephrase.scoring import variant_log_odds
 from auditor.rephrase.signals import asks, is_foreign
 from auditor.rephrase.verifier import Looked, Pair, Verifier, body_of
-from auditor.rephrase.views import RecordView, record_views, texts_in, word_count
+from auditor.rephrase.views import MAX_VIEW, RecordView, record_views, texts_in, word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +30,12 @@ CHUNK: Final = 128
 """Views that are compared with all items at once: some 30 MB of cosines against the 50,000 views of 18,000 items."""
 ENCODED_AT_ONCE: Final = 1024
 """Views that go through the model together, those of like length in one batch."""
-QUESTION_WORDS: Final = 50
-"""Of parts in another language, which all reach the model, those of about so many words, where they overlap."""
-WORTH_A_CLOSE_LOOK: Final = -1.5
-"""Rough log odds, from cosines that may be in half precision, from which on a pair is measured closely."""
+QUESTION_WORDS: Final = (10, 120)
+"""Of parts in another language, which all reach the model, those of about so many words, where they overlap: the
+longest that is a question's."""
+WORTH_A_CLOSE_LOOK: Final = -0.5
+"""Rough log odds, from cosines that may be in half precision, from which on a pair is measured closely: of 1,581
+rephrases that a bar of -1.5 passes one fails, and half of the near misses."""
 AT_ONCE: Final = 256
 """Candidates that are measured closely together: the pieces of their texts take some 50 MB."""
 NO_RIVAL: Final = -30.0
@@ -105,6 +107,7 @@ class Rephraser:
         views = [(row, view) for row, fields in records for view in record_views(fields)]
         tally.views = len(views)
         tally.texts = sum(texts_in(fields) for _, fields in records)
+        tally.foreign_texts = sum(self._foreign_texts(fields) for _, fields in records)
         chosen = self.worth_encoding(views)
         tally.encoded = len(chosen)
         best: dict[tuple[int, int], Candidate] = {}
@@ -120,6 +123,15 @@ class Rephraser:
         found = [rephrase for key in sorted(together) for rephrase in self._verified(together[key], tally)]
         found.sort(key=lambda rephrase: (rephrase.row, rephrase.items))
         return found, tally
+
+    def _is_foreign(self, text: str) -> bool:
+        """Whether a text is in another language than the items of some benchmark, and the model knows that."""
+        return any(is_foreign(typical, text) for typical in self._typical)
+
+    def _foreign_texts(self, fields: Sequence[TextField]) -> int:
+        """Of the texts of ordinary length that a record is, those in another language."""
+        found = [field for field in fields if self._is_foreign(field.text[:MAX_VIEW])]
+        return texts_in(found) if found else 0
 
     def closely(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
         """Candidates measured piece by piece, in full precision."""
@@ -148,7 +160,7 @@ class Rephraser:
                 if program is not None and self._bank.programs:
                     # what a program does hardly shows in its words
                     found[i], passes[i] = max(found[i], 1.0), True
-                if program is None and any(is_foreign(typical, view.text) for typical in self._typical):
+                if program is None and self._is_foreign(view.text):
                     found[i], passes[i] = max(found[i], _like_a_question(view.text)), True
             lead[some], worth[some] = found, passes
         return _best_apart(views, lead, np.flatnonzero(worth))
@@ -193,7 +205,8 @@ class Rephraser:
             view, pair = candidate.view, candidate.pair
             is_best = all(_apart(view, other) for other in kept)
             if not pair.signals.changed:
-                tally.count("nearest" if is_best else "others", self._names[candidate.benchmark], pair.odds)
+                name, foreign = self._names[candidate.benchmark], pair.signals.foreign > 0
+                tally.count(name, pair.odds, is_nearest=is_best, is_foreign=foreign)
             if not is_best:
                 continue
             kept.append(view)
@@ -211,7 +224,9 @@ class Rephraser:
 
 def _like_a_question(text: str) -> float:
     """In (0, 1]: the nearer a text's length is to a question's, the more."""
-    return 1 / (1 + abs(math.log((word_count(text) + 1) / QUESTION_WORDS)))
+    words = word_count(text) + 1
+    least, most = QUESTION_WORDS
+    return 1 / (1 + max(math.log(words / most), math.log(least / words), 0.0))
 
 
 def _may_be_variant(pair: Pair) -> bool:

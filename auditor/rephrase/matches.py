@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.detectors import REPHRASE
-from auditor.rephrase.calibration import CENTRES, Calibration, RephraseTally, calibrate, threshold
+from auditor.rephrase.calibration import CENTRES, FOREIGN_CLEAN_RATE, Calibration, RephraseTally, calibrate, threshold
 from auditor.rephrase.scoring import log_odds, variant_log_odds
 from auditor.rephrase.signals import RephraseSignals
 from auditor.types import Match, Verdict
@@ -17,6 +17,9 @@ from auditor.verdict import VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from auditor.config import ScanConfig
     from auditor.index import BenchmarkIndex
@@ -78,7 +81,10 @@ def settle(
     Returns:
         (matches in their order, without those that are not worth showing; what `summary.json` says of the detector).
     """
-    calibrations = {name: calibrate(tally.texts, histogram) for name, histogram in sorted(tally.nearest.items())}
+    calibrations = {(name, False): calibrate(tally.texts, seen) for name, seen in sorted(tally.nearest.items())} | {
+        (name, True): calibrate(tally.foreign_texts, seen, FOREIGN_CLEAN_RATE)
+        for name, seen in sorted(tally.foreign.items())
+    }
     judgement = Judgement.of((_rated(m, calibrations) for m in matches() if m.detector == REPHRASE), config)
 
     def settled() -> Iterator[Match]:
@@ -92,34 +98,50 @@ def settle(
         "texts": tally.texts,
         "views": tally.views,
         "encoded": tally.encoded,
+        "foreign_texts": tally.foreign_texts,
         "natural_negatives": {
-            "pairs": sum(int(h.sum()) for h in tally.others.values()),
+            "pairs": sum(int(h.sum()) for others in _others(tally).values() for h in others.values()),
             "above_threshold": _above(tally, calibrations, judgement.facts()["threshold"]),
         },
-        "share": {name: round(c.share, 8) for name, c in calibrations.items()},
-        "crowding": {name: round(c.crowding, 2) for name, c in calibrations.items()},
+        **_estimates(calibrations, "share", 8),
+        **_estimates(calibrations, "crowding", 2),
     }
 
 
-def _rated(match: Match, calibrations: Mapping[str, Calibration]) -> Match:
+def _estimates(calibrations: Mapping[tuple[str, bool], Calibration], name: str, digits: int) -> dict[str, Any]:
+    """What was estimated of each benchmark: `name`, and "foreign_..." of texts in another language."""
+    found: dict[str, dict[str, float]] = {name: {}, f"foreign_{name}": {}}
+    for (benchmark, is_foreign), calibration in calibrations.items():
+        found[f"foreign_{name}" if is_foreign else name][benchmark] = round(getattr(calibration, name), digits)
+    return found
+
+
+def _others(tally: RephraseTally) -> dict[bool, dict[str, NDArray[np.int64]]]:
+    """The histograms of natural negatives, by whether they are of two languages."""
+    return {False: tally.others, True: tally.foreign_others}
+
+
+def _rated(match: Match, calibrations: Mapping[tuple[str, bool], Calibration]) -> Match:
     """A rephrase with its probability as its score."""
     odds = float(match.signals["log_odds"])
     if match.signals["kind"] == VARIANT:
         # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
         probability = Calibration(0.5).probability(odds - VARIANT_ODDS)
     else:
-        calibration = calibrations.get(match.benchmark, _NONE)
+        is_foreign = float(match.signals.get("foreign", 0.0)) > 0
+        calibration = calibrations.get((match.benchmark, is_foreign), _NONE)
         probability = calibration.probability(odds, float(match.signals["rival_odds"]))
     return replace(match, score=round(probability, 4))
 
 
-def _above(tally: RephraseTally, calibrations: Mapping[str, Calibration], lowest: float) -> int:
+def _above(tally: RephraseTally, calibrations: Mapping[tuple[str, bool], Calibration], lowest: float) -> int:
     """How many items next to the best in its place reach the threshold: they cannot be right too."""
     return sum(
         int(count)
-        for name, histogram in tally.others.items()
+        for is_foreign, others in _others(tally).items()
+        for name, histogram in others.items()
         for centre, count in zip(CENTRES, histogram, strict=True)
-        if count and name in calibrations and calibrations[name].probability(float(centre)) >= max(lowest, SURE)
+        if count and calibrations.get((name, is_foreign), _NONE).probability(float(centre)) >= max(lowest, SURE)
     )
 
 

@@ -13,6 +13,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from auditor.rephrase.formulas import narrow
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,11 +60,19 @@ _UNITS: Final[dict[str, Form]] = {
     )
     for word in words.split()
 }  # fmt: skip
+_HAN_DIGITS: Final = {
+    sign: n for n, signs in enumerate("零〇 一 二两兩 三 四 五 六 七 八 九".split()) for sign in signs
+}
+_HAN_POWERS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_HAN_NUMBER: Final = re.compile("[" + "".join((*_HAN_DIGITS, *_HAN_POWERS)) + "]+")
 _THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
-_WORDS: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:\s?/\s?[1-9]\d*)?|%|[a-z]+")
+_WORDS: Final = re.compile(
+    r"(?:(?:\d{1,3}(?:,\d{3}){1,8}|\d{1,2}(?:,\d{2}){1,6},\d{3}|\d+)(?!\d)(?:\.\d+)?|(?<![\w.])\.\d+)(?:\s?/\s?[1-9]\d*)?|%|[a-z]+"
+)
+"""Commas stand before three digits, or as in 1,00,000: (1,2) is two numbers."""
 _ONE_UNIT: Final = re.compile(
     r"\b(?:an?|one|per|every|each)\s+(" + "|".join(unit for unit in _UNITS if unit.isalpha()) + r")\b"
 )
@@ -94,7 +104,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     while place < len(words):
         value, after = _value_at(words, place)
         if value is not None:
-            found.append(Quantity(value, _forms(value, words, after), words[place][0].isdigit()))
+            found.append(Quantity(value, _forms(value, words, after), _is_digits(words[place])))
         place = after
     return tuple(found)
 
@@ -104,7 +114,7 @@ def _value_at(words: Sequence[str], place: int) -> tuple[Fraction | None, int]:
     word = words[place]
     after = place + 1
     following = words[after] if after < len(words) else ""
-    if word[0].isdigit():
+    if _is_digits(word):
         value = _digits(word)
         return (value * _MULTIPLES[following], after + 1) if following in _MULTIPLES else (value, after)
     if word in _CARDINALS:
@@ -124,6 +134,10 @@ def _value_at(words: Sequence[str], place: int) -> tuple[Fraction | None, int]:
     if word in _COUNTS:
         return Fraction(_COUNTS[word]), after
     return (Fraction(_MULTIPLES[word]), after) if word in _MULTIPLES else (None, after)
+
+
+def _is_digits(word: str) -> bool:
+    return word[0] == "." or word[0].isdigit()
 
 
 def _digits(word: str) -> Fraction:
@@ -160,18 +174,59 @@ def compare_quantities(item: str, other: str, *, foreign: bool = False) -> Compa
     """Compare the numbers of two texts by value, as sets: what is said twice counts once.
 
     Args:
-        foreign: the two are in different languages: only digits are compared, 80.000 may be 80,000, and 1,5 may be 1.5.
+        foreign: the two are in different languages: only digits are compared, 80.000 may be 80,000, 1,5 may be 1.5,
+            and 二十四 is 24.
     """
-    if foreign:
-        item, other = (_DECIMALS.sub(".", _THOUSANDS.sub("", text)) for text in (item, other))
+    if not foreign:
+        return _compared(item, other, foreign=False)
+    item, other = narrow(item), narrow(other)
+    found = [_compared(item, other, foreign=True)]
+    if item != (read := in_english_digits(item)):
+        found.append(_compared(read, other, foreign=True))
+    if other != (read := in_english_digits(other)):
+        found.append(_compared(item, read, foreign=True))
+    return min(found, key=lambda comparison: comparison.missing + comparison.added)
+
+
+def _compared(item: str, other: str, *, foreign: bool) -> Comparison:
     of_item, of_other = quantities(item), quantities(other)
     in_item, in_other = _stated(item, of_item), _stated(other, of_other)
     if foreign:
+        in_item, in_other = (
+            stated | _readings(frozenset(("", value) for value in han_values(text)))
+            for stated, text in ((in_item, item), (in_other, other))
+        )
         # what is a word in one language may be digits in the other, but not the other way round
         of_item, of_other = (tuple(q for q in found if q.in_digits) for found in (of_item, of_other))
     missing = {q.value for q in of_item if not q.weak and not _readings(q.forms) & in_other}
     added = {q.value for q in of_other if not q.weak and not _readings(q.forms) & in_item}
     return Comparison(len({q.value for q in of_item if not q.weak}), len(missing), len(added))
+
+
+def in_english_digits(text: str) -> str:
+    """A text of another language with its digits as English has them: 80.000 is 80000, 1,5 is 1.5."""
+    return _DECIMALS.sub(".", _THOUSANDS.sub("", text))
+
+
+@lru_cache(maxsize=4096)
+def han_values(text: str) -> frozenset[Fraction]:
+    """The numbers that a text may state in Chinese: many words have such signs too."""
+    return frozenset(Fraction(_han_value(signs)) for signs in _HAN_NUMBER.findall(text))
+
+
+def _han_value(signs: str) -> int:
+    """二十四 is 24, 一百二十 120, 三万五千 35000, 二〇二〇 2020."""
+    if not any(sign in _HAN_POWERS for sign in signs):
+        return int("".join(str(_HAN_DIGITS[sign]) for sign in signs)[:MAX_DIGITS])
+    total = part = digit = 0
+    for sign in signs:
+        if sign in _HAN_DIGITS:
+            digit = _HAN_DIGITS[sign]
+        elif (power := _HAN_POWERS[sign]) < 10**4:
+            part, digit = part + (digit or 1) * power, 0
+        else:
+            total, part, digit = total + (part + digit or 1) * power, 0, 0
+    return total + part + digit
 
 
 def _stated(text: str, found: Sequence[Quantity]) -> frozenset[Form]:

@@ -3,12 +3,12 @@
 Logistic regressions, whose coefficients are below, in two rounds. The rough ones say which pairs are worth a close
 look. The close ones, with what is covered and warranted piece by piece, are the evidence: `benchmarks.rephrase_fit`
 fits them, to the odd-numbered half of the rephrases of GSM8K, MMLU (two subjects), GSM-Plus and HumanEval in Python, C
-and JavaScript (and, with the multilingual model, of MGSM in German, Spanish and Chinese) against the near misses among
-rows of GSM8K's training set, Alpaca (Chinese for translations), Dolly, MBPP, Wikipedia and C4, each kind of rephrase
-weighing the same; and it says how they carry over to the other half, and to a benchmark or a language that they were
-fitted without. Cosines enter in units of the model that made them, so that the coefficients hold for other models. What
-is decided with the odds is not here: how many rephrases a corpus holds is found out from the corpus
-(`auditor.rephrase.calibration`).
+and JavaScript (and, with the multilingual model, of MGSM in German, Spanish and Chinese and of MMLU in Chinese) against
+the near misses among rows of GSM8K's training set, Alpaca (Chinese for translations), Dolly, MBPP, Wikipedia and C4,
+each kind of rephrase weighing the same; and it says how they carry over to the other half, and to a benchmark or a
+language that they were fitted without. Cosines enter in units of the model that made them, so that the coefficients
+hold for other models. What is decided with the odds is not here: how many rephrases a corpus holds is found out from
+the corpus (`auditor.rephrase.calibration`).
 """
 
 from __future__ import annotations
@@ -36,25 +36,28 @@ ROUGH_TEXT: Final = Weights(
 )  # fmt: skip
 ROUGH_PROGRAM: Final = Weights(
     {"similarity": 1.65, "purpose": 7.23, "body": -2.21, "whole": 4.19, "values": 0.16, "values_share": 7.25,
-     "overlap": -7.13, "name_share": -0.31, "alignment": 8.16, "information": 1.40}, -7.70,
+     "overlap": -7.13, "name_share": -0.31, "alignment": 8.16, "information": 1.40}, -6.70,
 )  # fmt: skip
 ROUGH_FOREIGN: Final = Weights(
-    {"similarity": 12.44, "gap": 16.43, "missing": -2.96, "added": -2.31, "information": 3.65}, -10.92
+    {"similarity": 8.71, "missing": -2.39, "added": -3.14, "information": 1.95, "tells": -1.60, "untranslated": 2.22},
+    -7.11,
 )
-"""Where the languages differ: the signals that need no common words."""
+"""Where the languages differ: the signals that need no common words, without the gap, as the right item is often the
+second or third. Shifted so that the bar of all passes 97 of 100 translations of MMLU and GSM8K."""
 TEXT: Final = Weights(
-    {"similarity": 10.03, "gap": 4.12, "missing": -5.45, "added": -5.23, "names_missing": -1.67,
-     "names_added": -5.45, "negation": -3.10, "length": -1.20, "overlap": -8.15, "alignment": 4.12,
-     "whole_alignment": 6.02, "information": 4.17, "covered": 5.52, "tells": -3.94, "formulas": 2.19}, -20.31,
+    {"similarity": 11.84, "gap": 3.74, "missing": -5.42, "added": -4.86, "names_missing": -1.67,
+     "names_added": -4.52, "negation": -3.06, "length": -0.43, "overlap": -6.85, "alignment": 2.24,
+     "whole_alignment": 2.92, "information": 4.75, "covered": 4.55, "tells": -4.18, "formulas": 1.75}, -20.07,
 )  # fmt: skip
 PROGRAM: Final = Weights(
-    {"similarity": 8.31, "purpose": 0.22, "body": -3.70, "whole": 2.22, "values": 1.68, "values_share": 4.11,
-     "overlap": -4.25, "name_share": -0.12, "structure": 4.52, "alignment": 11.33, "whole_alignment": 8.48,
-     "covered": 4.33, "warranted": -5.12}, -7.64,
+    {"similarity": 7.88, "purpose": 0.56, "body": -4.04, "whole": 1.85, "values": 1.88, "values_share": 4.26,
+     "overlap": -4.78, "name_share": 0.00, "structure": 5.19, "alignment": 10.72, "whole_alignment": 8.11,
+     "covered": 4.68, "warranted": -3.56}, -7.56,
 )  # fmt: skip
 FOREIGN: Final = Weights(
-    {"gap": 12.96, "missing": -7.61, "added": -8.60, "information": 4.29, "covered": 14.12, "warranted": 7.80}, -11.42
-)
+    {"gap": 10.62, "missing": -14.31, "added": -6.38, "information": 3.10, "covered": 16.86, "warranted": 12.78,
+     "shorter": -16.04, "longer": -4.82, "tells": -7.98, "formulas": 2.29, "untranslated": 2.71}, -12.50,
+)  # fmt: skip
 
 
 ANSWERED: Final = 2.0

@@ -41,8 +41,19 @@ _ORDER: Final = re.compile(
     r"specify|state|suggest|summarize|suppose|tell|write)\b",
     re.IGNORECASE,
 )
-_LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_LATIN_RUN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]{2,}")
+_LATIN_WORD: Final = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _FOREIGN: Final = re.compile(r"[\u0370-\u1fff\u3040-\ud7af]")
+_HAN: Final = re.compile(r"[\u3400-\u9fff]")
+_KANA_OR_HANGUL: Final = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
+_HAN_ASKS: Final = re.compile(
+    r"[:：][ \t]*(?:\n|$)|"
+    "什么|什麼|多少|如何|为什么|為什麼|哪|谁|誰|是否|怎|吗|嗎|呢|几|幾|请|"
+    "請|求|找出|计算|計算|给出|給出|列出|写|寫|解释|解釋|描述|定义|定義|"
+    "比较|比較|选择|選擇|判断|判斷|输出|輸出|说明|說明|设计|設計|制定|提供|"
+    "生成|总结|總結|分析|创建|創建|创作|創作|答案"
+)
+"""What asks or orders in Chinese."""
 FEW_WORDS: Final = 8
 """Words from which on the language shows."""
 COMMON_SHARE: Final = 0.15
@@ -77,6 +88,12 @@ def content_words(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
+def _latin_words(text: str) -> frozenset[str]:
+    """The same of words in Latin letters, which in other scripts may stand between two signs without a blank."""
+    return frozenset(stem(word) for word in _LATIN_WORD.findall(text) if word.lower() not in _STOP)
+
+
+@lru_cache(maxsize=8192)
 def _names(text: str) -> frozenset[str]:
     """Stems of capitalised words inside sentences."""
     return frozenset(stem(word) for word in _NAME.findall(text) if word.lower() not in _STOP)
@@ -84,7 +101,9 @@ def _names(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def _is_latin(text: str) -> bool:
-    return len(_LATIN.findall(text)) >= len(_FOREIGN.findall(text))
+    """Whether more signs are of Latin words than of other scripts; single letters are the names of options and of what
+    is unknown in any language."""
+    return sum(map(len, _LATIN_RUN.findall(text))) >= len(_FOREIGN.findall(text))
 
 
 @lru_cache(maxsize=8192)
@@ -113,9 +132,13 @@ def is_foreign(one: str, other: str) -> bool:
 def asks(text: str) -> bool:
     """Whether a text asks for something: by a question mark, a blank, an order, or a sentence that is left open.
 
-    True of a text that is not in English, unless little shows of that: orders of other languages are not known.
+    True of a text that is neither in English nor in Chinese: orders of other languages are not known.
     """
-    if not _is_latin(text) or _is_english(text) is False:
+    if not _is_latin(text):
+        if not _HAN.search(text) or _KANA_OR_HANGUL.search(text):
+            return True
+        return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _HAN_ASKS.search(text))
+    if _is_english(text) is False:
         return True
     return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _ORDER.search(text))
 
@@ -198,6 +221,12 @@ class RephraseSignals:
     0 where that cannot be told."""
     parameters: float = 0.0
     """Of programs: 1 where no function of the one takes as many parameters as one of the other."""
+    untranslated: float = 0.0
+    """Of two languages: log of the nats of what both have that needs no translation: names, signs, numbers."""
+    shorter: float = 0.0
+    """How much fewer pieces the text has than the item, in log; 0 where it has more, or before a close look."""
+    longer: float = 0.0
+    """How much more."""
 
     def to_json(self) -> dict[str, Any]:
         """The signals as JSON values, to four decimals."""
@@ -272,6 +301,7 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
     said = NUMBER_NATS * (numbers.stated - numbers.missing)
     names_item, names_text = _names(item), _names(text)
     changed = numbers_changed(question, text, numbers.missing, numbers.added)
+    untranslated = information(rarity.total(of_item & _latin_words(text)) + said) if foreign else 0.0
     return RephraseSignals(
         similarity=similarity,
         gap=gap,
@@ -289,5 +319,6 @@ def measure(item: str, question: str, text: str, similarity: float, gap: float, 
         numbers=numbers.stated,
         changed=changed,
         formulas=same_formulas(item, text),
-        tells=float(not foreign and asks(question) and not asks(text)),
+        tells=float(asks(question) and not asks(text)),
+        untranslated=untranslated,
     )

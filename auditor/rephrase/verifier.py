@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,8 +11,7 @@ import numpy as np
 from rapidfuzz import fuzz
 
 from auditor.kernels.lookalikes import largest
-from auditor.rephrase.answers import answered
-from auditor.rephrase.bank import SAME_QUESTION
+from auditor.rephrase.answers import answered, is_number
 from auditor.rephrase.pieces import coverage
 from auditor.rephrase.quantities import compare_quantities, quantities
 from auditor.rephrase.scoring import log_odds, rough_at_most, rough_log_odds
@@ -39,14 +39,28 @@ if TYPE_CHECKING:
 
 RIVALS: Final = 3
 """Items that are measured for each view: the nearest is the right one in 93 to 99 of 100 cases, one of three in 99."""
+FOREIGN_RIVALS: Final = 6
+"""The same of texts in another language than the items: the nearest is the right one in 84 of 100 cases, one of six in
+97."""
+SAME: Final = 0.92
+"""Likeness of two items, in units of the model, from which on the embedding takes them for one."""
+FOREIGN_COMPARED: Final = 16
+"""Items of which these are the most probable."""
 NEAR: Final = 24
-"""Item views that are looked through for them."""
+"""Item views that are looked through for them, in the same language."""
+FOREIGN_NEAR: Final = 64
 REMEMBERED: Final = 512
 """Texts whose pieces are kept: many records are near the same items."""
+FEW_PIECES: Final = 4
+"""Added to the pieces of two texts before they are compared: of few, one more says little."""
 PASSAGE_IS_THERE: Final = 0.5
 """Share of what a question says from which on its passage stands in the record."""
 DOUBT: Final = 6.0
 """Nats that are added to what a program's values say before shares are taken: one small number shared is not all."""
+
+
+_OPTION: Final = re.compile(r"^[ \t]*[(（]?[A-J][.)）．、:：]", re.MULTILINE)
+"""Where an option begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +132,33 @@ class Verifier:
             bar: log odds, with the numbers or without, that a pair may be left out below.
         """
         bank, first = self._bank, self._slices[benchmark].start
-        near = np.zeros(NEAR, np.int64)
-        near = near[: largest(likeness, near)]
+        near = _nearest(likeness, NEAR)
         ordinary = float(bank.arrays.ordinary[benchmark])
         if (float(likeness[near[0]]) - ordinary) / (1 - ordinary) < self._floor:
             return []
-        distinct = self._distinct([first + int(place) for place in near], looked.text)
+        question = bank.views[self._question(first + int(near[0]))].text
+        foreign = is_foreign(question, looked.text)
+        near = _nearest(likeness, FOREIGN_NEAR) if foreign else near
+        same = ordinary + SAME * (1 - ordinary)
+        compared = FOREIGN_COMPARED if foreign else RIVALS
+        distinct = self._distinct([first + int(place) for place in near], looked.text, compared, same)
         says = self._bank.rarities[benchmark].total(content_words(looked.text))
         says += NUMBER_NATS * len(quantities(looked.text))
         pairs = []
-        for k, view in enumerate(distinct[:RIVALS]):
+        for k, view in enumerate(distinct[:compared]):
             cosine = float(likeness[view - first])
             # of the nearest item, what the next falls short of it; of the others, what they fall short themselves
             rival = distinct[1 if k == 0 else 0] if len(distinct) > 1 else None
             gap = (cosine - float(likeness[rival - first])) / (1 - ordinary) if rival is not None else 0.0
-            shown = ((v, (float(likeness[v - first]) - ordinary) / (1 - ordinary)) for v in self._readings(view))
+            readings = self._foreign_readings(view, looked.text, likeness, first) if foreign else self._readings(view)
+            shown = ((v, (float(likeness[v - first]) - ordinary) / (1 - ordinary)) for v in readings)
             measured = [
                 self._rough(v, benchmark, looked, similarity, gap) for v, similarity in shown
                 if self._may_reach(bar, v, looked.text, similarity, gap, says)
             ]  # fmt: skip
             if measured:
                 pairs.append(max(measured, key=lambda pair: pair.odds))
-        return pairs
+        return sorted(pairs, key=lambda pair: -pair.odds)[:FOREIGN_RIVALS] if foreign else pairs
 
     def _may_reach(self, bar: float, view: int, text: str, similarity: float, gap: float, says: float) -> bool:
         """Whether the rough log odds of a text can be `bar` and more, by what is quick to measure; `says`: the nats of
@@ -169,20 +188,36 @@ class Verifier:
         question = self._question(view)
         return (view, question + (bank.views[question + 1].kind == ASK))
 
-    def _distinct(self, near: Sequence[int], text: str) -> list[int]:
+    def _foreign_readings(self, view: int, text: str, likeness: NDArray[np.float32], first: int) -> tuple[int, ...]:
+        """The view of an item that has what a text in another language has, of which no words tell that: its options,
+        where the text lists some, or else the nearest of the question and the question with its answer.
+
+        Args:
+            view: any of the item's; those of a benchmark begin at `first`.
+            likeness: [views of the benchmark] of the cosines of the text.
+        """
+        bank = self._bank
+        place = range(*np.searchsorted(bank.unit_of, [bank.unit_of[view], bank.unit_of[view] + 1]))
+        options = [number for number in place if bank.views[number].kind == OPTIONS]
+        if options and len(_OPTION.findall(text)) > 1:
+            return tuple(options)
+        others = [number for number in place if number not in options]
+        return (max(others, key=lambda number: float(likeness[number - first])),)
+
+    def _distinct(self, near: Sequence[int], text: str, rivals: int, same: float) -> list[int]:
         """Of views from the nearest on, those that ask different things; of those that the embedding takes for
-        the same, as it does "a + b" and "a * b", the one that is written most alike."""
+        the same (cosines from `same` on), as it does "a + b" and "a * b", the one that is written most alike."""
         bank = self._bank
         alike: list[list[int]] = []
         for view in near:
             for others in alike:
                 if bank.unit_of[view] == bank.unit_of[others[0]]:
                     break
-                if float(bank.arrays.vectors[view] @ bank.arrays.vectors[others[0]]) >= SAME_QUESTION:
+                if float(bank.arrays.vectors[view] @ bank.arrays.vectors[others[0]]) >= same:
                     others.append(view)
                     break
             else:
-                if len(alike) > RIVALS:
+                if len(alike) > rivals:
                     break
                 alike.append([view])
         return [
@@ -199,31 +234,43 @@ class Verifier:
             if looked.program is not None:
                 texts += [looked.view.text, body_of(looked.program)]
         pieces = self._looks.at(texts)
-        return [self._closely(*one, pieces) for one in measured]
+        nearest: dict[tuple[int, int], list[Pair]] = {}
+        found = []
+        for looked, pair, benchmark in measured:
+            key = (id(looked), benchmark)
+            if key not in nearest:
+                nearest[key] = self._exactly(looked, benchmark, pieces)
+            found.append(self._closely(looked, pair, benchmark, nearest[key], pieces))
+        return found
 
-    def _closely(self, looked: Looked, pair: Pair, benchmark: int, pieces: dict[str, Pieces]) -> Pair:
-        bounds, bank = self._slices[benchmark], self._bank
-        own = bank.arrays.vectors[bounds]
-        of_text = pieces[looked.text]
-        likeness = own @ of_text.whole
-        exact = replace(looked, whole=of_text.whole)
+    def _exactly(self, looked: Looked, benchmark: int, pieces: Mapping[str, Pieces]) -> list[Pair]:
+        """`nearest` in full precision."""
+        own = self._bank.arrays.vectors[self._slices[benchmark]]
+        exact = replace(looked, whole=pieces[looked.text].whole)
+        likeness = own @ exact.whole
         if looked.program is not None:
             as_is = pieces[looked.view.text].whole
             exact = replace(exact, body=pieces[body_of(looked.program)].whole, as_is=as_is)
             likeness = np.maximum(likeness, own @ as_is)
-        found = self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
-        same = [other for other in found if other.unit == pair.unit]
-        best = same[0] if same else pair
+        return self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
+
+    def _closely(
+        self, looked: Looked, pair: Pair, benchmark: int, nearest: Sequence[Pair], pieces: dict[str, Pieces]
+    ) -> Pair:
+        best = next((other for other in nearest if other.unit == pair.unit), pair)
         text = self.text_of(best)
         if text not in pieces:  # another view of the item is nearest now
             pieces |= self._looks.at([text])
-        return self._piecewise(self._with_answer(best, looked.view, benchmark), benchmark, of_text, pieces[text])
+        best = self._with_answer(best, looked.view, benchmark)
+        return self._piecewise(best, benchmark, pieces[looked.text], pieces[text])
 
     def _with_answer(self, pair: Pair, view: RecordView, benchmark: int) -> Pair:
         """A pair with what the record's reply says of the item's answer."""
         bank = self._bank
         answers = bank.answers[pair.unit]
         if not answers or pair.unit in bank.programs or not (reply := view.reply()):
+            return pair
+        if pair.signals.foreign and not is_number(answers[0]):
             return pair
         found = answered(answers, reply, bank.rarities[benchmark], bank.near, has_options=self._has_options(pair.unit))
         return replace(pair, signals=replace(pair.signals, answered=found))
@@ -237,9 +284,11 @@ class Verifier:
         """A pair with what is missing and what is too much in it, from the pieces of both sides."""
         covered, warranted = coverage(of_item, of_text, self._nats[benchmark])
         zero = float(self._bank.arrays.ordinary_covered[benchmark])
+        more = math.log((len(of_text.ids) + FEW_PIECES) / (len(of_item.ids) + FEW_PIECES))
         signals = replace(
-            pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero)
-        )
+            pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero),
+            shorter=max(-more, 0.0), longer=max(more, 0.0),
+        )  # fmt: skip
         return replace(pair, signals=signals, odds=log_odds(signals))
 
     def text_of(self, pair: Pair) -> str:
@@ -292,6 +341,12 @@ class Verifier:
             kinds[bank.views[view].kind] = bank.arrays.vectors[view]
             view += 1
         return kinds
+
+
+def _nearest(likeness: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The places of the largest, the largest first."""
+    places = np.zeros(count, np.int64)
+    return places[: largest(likeness, places)]
 
 
 def with_passage(signals: RephraseSignals, question: str, view: RecordView, rarity: Rarity) -> RephraseSignals:

@@ -44,7 +44,10 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？])[\"')\]]*\s+|(?<=[。！�
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _LABEL: Final = re.compile(
     r"^[ \t]*(?:\#+[ \t]*)?(?:question|problem|q|instruction|prompt|input|user|human|"
-    r"(?P<reply>answer|a|response|reply|output|assistant|solution|explanation|\#{4}))[ \t]*(?:\d+[ \t]*)?[:：][ \t]*|"
+    r"frage|aufgabe|pregunta|problema|problème|问题|問題|题目|題目|问|問|题|題|指令|输入|輸入|用户|質問|"
+    r"(?P<reply>answer|a|response|reply|output|assistant|solution|explanation|"
+    r"antwort|lösung|respuesta|solución|réponse|答案|回答|解答|答|解|输出|輸出|助手|\#{4}))"
+    r"[ \t]*(?:\d+[ \t]*)?[:：][ \t]*|"
     r"^(?P<final>\#{4})[ \t]+",
     re.IGNORECASE | re.MULTILINE,
 )

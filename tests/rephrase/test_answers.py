@@ -29,6 +29,10 @@ def said(answers: tuple[str, ...], reply: str, *, has_options: bool = False) -> 
     [
         (("70000",), "He made $70,000.", GIVEN),
         (("70000",), "#### 7000", HARDLY),
+        (("70000",), "她赚了70,000美元。", GIVEN),
+        (("70000",), "Sie verdiente 70.000 Dollar.", GIVEN),
+        (("24",), "二十四", UNKNOWN),
+        (("24",), "二十五", HARDLY),
         (("0.25",), "a quarter of it", GIVEN),
         (("1, 4",), "4 and then 1", GIVEN),
         (("1, 4",), "only 4", HARDLY),
@@ -46,7 +50,18 @@ def test_what_a_reply_says(answers: tuple[str, ...], reply: str, expected: float
 
 
 @pytest.mark.parametrize(
-    "reply", ["B", "(C) because of that", "The answer is D.", "Answer: A", "b) or (B)", "Option C"]
+    "reply",
+    [
+        "B",
+        "(C) because of that",
+        "The answer is D.",
+        "Answer: A",
+        "b) or (B)",
+        "Option C",
+        "答案是B",
+        "选A。",
+        "答案：C",
+    ],
 )
 def test_a_letter_may_stand_for_an_answer(reply: str) -> None:
     assert said(("leading questions",), reply, has_options=True) == UNKNOWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -165,10 +165,10 @@ def test_the_mean_doubt_of_what_is_called_stays_within_the_rate(
 
 def tally(seed: int) -> RephraseTally:
     rng = np.random.default_rng(seed)
-    made = RephraseTally(int(rng.integers(1000)), int(rng.integers(500)), int(rng.integers(100)))
-    for kind in ("nearest", "others"):
+    made = RephraseTally(*rng.integers(1000, size=4).tolist())
+    for is_nearest, is_foreign in product((True, False), repeat=2):
         for name in rng.choice(["a", "b", "c"], 20):
-            made.count(kind, str(name), float(rng.normal(0, 10)))
+            made.count(str(name), float(rng.normal(0, 10)), is_nearest=is_nearest, is_foreign=is_foreign)
     return made
 
 
@@ -182,7 +182,8 @@ def test_tallies_add_up_in_any_order() -> None:
         results.append(json.dumps(total.to_json(), sort_keys=True))
     assert len(set(results)) == 1
     assert json.loads(results[0])["views"] == sum(part.views for part in parts)
-    assert sum(sum(h.values()) for h in json.loads(results[0])["nearest"].values()) == 80
+    for name in ("nearest", "others", "foreign", "foreign_others"):
+        assert sum(sum(h.values()) for h in json.loads(results[0])[name].values()) == 80
 
 
 def test_a_tally_is_the_same_after_it_was_written() -> None:
@@ -200,6 +201,6 @@ def test_adding_changes_only_the_one_that_is_added_to() -> None:
     before = (one.to_json(), two.to_json())
     total = one.copy()
     total.add(two)
-    total.count("nearest", "a", 0.0)
+    total.count("a", 0.0, is_nearest=True, is_foreign=False)
     assert (one.to_json(), two.to_json()) == before
     assert total.to_json() != before[0]

@@ -17,6 +17,8 @@ from auditor.rephrase.formulas import formulas, same_formulas
         ("x^2 + 1, in Z_2", ("x^2+1", "Z_2")),
         ("functions f: A -> B", ("A->B",)),
         ("He is well-known, 24 years (and 3 months) old.", ()),
+        ("在Z_3中找出所有的d，使得Z_3[y]/(y^3 + d)", ("Z_3", "Z_3[y]/(y^3+d)")),
+        ("Z_12 x Z_8中的元素（4，2）。", ("Z_12xZ_8", "(4,2)")),
         ("", ()),
     ],
 )

@@ -45,10 +45,11 @@ def made(number: int, text: str, similarity: float = 0.9, gap: float = 0.4, row:
 def tally(matches: Iterable[Match], clean: int = 500) -> RephraseTally:
     counted = RephraseTally(views=clean, texts=clean, encoded=clean)
     for odds in np.random.default_rng(2).normal(-9, 2, clean).tolist():
-        counted.count("nearest", "problems", odds)
+        counted.count("problems", odds, is_nearest=True, is_foreign=False)
     for match in matches:
         if match.signals["kind"] == "rephrase":
-            counted.count("nearest", "problems", float(match.signals["log_odds"]))
+            odds, is_foreign = float(match.signals["log_odds"]), match.signals["foreign"] > 0
+            counted.count("problems", odds, is_nearest=True, is_foreign=is_foreign)
     return counted
 
 

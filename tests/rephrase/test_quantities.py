@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.rephrase.quantities import Comparison, compare_quantities, quantities
+from auditor.rephrase.quantities import Comparison, compare_quantities, han_values, quantities
 
 PIECES = st.sampled_from(
     "3 three 0.75 75% 1/2 a quarter of half an hour 60 minutes decade 10 years dozen twice 1,000 thousand million "
@@ -29,6 +29,8 @@ def values(text: str) -> list[Fraction]:
         ("twenty-five", [25]),
         ("thirty-five hundred", [3500]),
         ("two million", [2_000_000]),
+        ("(1,2) and (3,45)", [1, 2, 3, 45]),
+        ("1,00,000 or 12,34,567", [100_000, 1_234_567]),
         ("3 hundred", [300]),
         ("1,234.50", [Fraction("1234.5")]),
         ("2 / 3", [Fraction(2, 3)]),
@@ -39,6 +41,8 @@ def values(text: str) -> list[Fraction]:
         ("the third of them", []),
         ("a dozen, both, twice", [12, 2, 2]),
         ("a thousand", [1000]),
+        (".5 hours, $.20 off, and .75/3", [Fraction(1, 2), Fraction(1, 5), Fraction(1, 4)]),
+        ("wait...5 more; v1.2.3", [5, Fraction(6, 5), 3]),
         ("no number at all", []),
         ("", []),
         ("٣ ３", [3, 3]),
@@ -132,7 +136,27 @@ def test_letter_case_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["1", "1,", "1/", "1 / ", "1.", "an ", "an  ", "an\n", "half ", "hundred ", "twenty ", "a", " ", "%", "٣"]
+    "unit",
+    [
+        "1",
+        "1,",
+        "11,",
+        "1,1",
+        "111,",
+        "1/",
+        "1 / ",
+        "1.",
+        "an ",
+        "an  ",
+        "an\n",
+        "half ",
+        "hundred ",
+        "twenty ",
+        "a",
+        " ",
+        "%",
+        "٣",
+    ],
 )
 @pytest.mark.parametrize("before", ["", "one ", "an", "1 /"])
 def test_a_long_hostile_text_is_read_to_its_end(before: str, unit: str) -> None:
@@ -151,3 +175,33 @@ def test_numbers_of_another_language() -> None:
     other = compare_quantities(english, german.replace("80.000", "90.000"), foreign=True)
     assert (other.missing, other.added) == (1, 1)
     assert compare_quantities("three cats", "tres gatos", foreign=True).missing == 0
+
+
+@pytest.mark.parametrize(
+    ("signs", "value"),
+    [
+        ("八", 8), ("十", 10), ("十五", 15), ("二十四", 24), ("一百零五", 105), ("一百二十", 120), ("两千", 2000),
+        ("三万五千", 35_000), ("一亿二千万", 120_000_000), ("二〇二〇", 2020), ("萬", 10_000),
+    ],
+)  # fmt: skip
+def test_numbers_in_chinese(signs: str, value: int) -> None:
+    assert han_values(f"它是{signs}个") == {value}
+    assert compare_quantities(f"There are {value:,} of them", f"它们有{signs}个", foreign=True).missing == 0
+    assert compare_quantities(f"There are {value + 3} of them", f"它们有{signs}个", foreign=True).missing == 1
+
+
+def test_a_word_with_such_a_sign_adds_no_number() -> None:
+    assert compare_quantities("They are 7.", "一般来说，它们是7个，十分好。", foreign=True) == Comparison(1, 0, 0)
+
+
+def test_lists_of_numbers_are_no_decimals() -> None:
+    english, chinese = "If A = {1, 2, 3} and S = {(1,2), (4, 5)}", "如果A = {1，2，3}，S = {(1,2)，(4，5)}"
+    assert compare_quantities(english, chinese, foreign=True) == Comparison(5, 0, 0)
+    assert compare_quantities(english, chinese.replace("5", "6"), foreign=True) == Comparison(5, 1, 1)
+
+
+@given(TEXTS, st.text(alphabet="一二三百万亿零两，。（）3,5.个", max_size=40))
+def test_any_text_of_another_language_can_be_read(one: str, other: str) -> None:
+    there, back = compare_quantities(one, other, foreign=True), compare_quantities(other, one, foreign=True)
+    assert there.missing <= there.stated
+    assert back.missing <= back.stated

@@ -98,6 +98,23 @@ def test_other_scripts_are_not_compared_by_words() -> None:
     assert of("Сколько клипов она продала?", "Сколько всего клипов она продала?").foreign == 0
 
 
+def test_what_needs_no_translation_counts_across_scripts() -> None:
+    item = "Find the order of the element (4, 2) of Z_12 x Z_8 by Lagrange's theorem."
+    same = of(item, "用Lagrange定理求Z_12 x Z_8中的元素（4，2）的阶。")
+    other = of(item, "求群中的元素的阶。")
+    assert same.foreign == other.foreign == 1
+    assert (same.missing, same.added, same.tells) == (0, 0, 0)
+    assert same.untranslated > other.untranslated
+    assert same.formulas > of(item, "用Lagrange定理求Z_3 x Z_8中的元素（1，2）的阶。").formulas
+    assert log_odds(same) > log_odds(other)
+    assert of(item, item).untranslated == 0, "in one language all words are compared"
+
+
+def test_options_and_unknowns_are_of_no_script() -> None:
+    english = "The inverse of -i in the multiplicative group, {1, -1, i , -i} is"
+    assert is_foreign(english, "在乘法群{1, -1, i , -i}中，-i的倒数是\nA. 1\nB. -1\nC. i\nD. -i")
+
+
 @given(st.text(max_size=200), st.text(max_size=200), st.floats(-1, 1), st.floats(-1, 1))
 def test_any_two_texts_can_be_measured(item: str, text: str, similarity: float, gap: float) -> None:
     found = of(item, text, similarity, gap)
@@ -161,7 +178,11 @@ def test_programs_and_other_scripts_have_odds_of_their_own() -> None:
     assert log_odds(replace(program, purpose=0.5)) < log_odds(program)
     foreign = replace(base, foreign=1.0, overlap=0.0, alignment=0.0)
     assert log_odds(foreign) == log_odds(replace(foreign, negation=1.0, names_added=1.0))
-    for changes in ({"gap": -0.1}, {"covered": -0.1}, {"warranted": -0.1}, {"missing": 1.0}):
+    changed: list[dict[str, float]] = [
+        {"gap": -0.1}, {"covered": -0.1}, {"warranted": -0.1}, {"missing": 1.0}, {"shorter": 0.5}, {"longer": 0.5},
+        {"tells": 1.0},
+    ]  # fmt: skip
+    for changes in changed:
         assert log_odds(replace(foreign, **changes)) < log_odds(foreign), changes
     assert rough_log_odds(replace(foreign, similarity=0.1)) < rough_log_odds(foreign)
 
@@ -199,7 +220,10 @@ def test_code_and_lists_are_of_no_language() -> None:
         ("The sky is blue because air scatters blue light most.", False),
         ('He said: "It is finding the way."', False),
         ("Thank you!", False),
-        ("天是蓝的。", True),
+        ("天是蓝的。", False),
+        ("请计算 3 加 4。", True),
+        ("弗兰克（1967年）曾声称，这样的社会是：\nA. 富裕的\nB. 贫穷的。", True),
+        ("空は青い。", True),
         ("Berechne, wie viele Eier die Hennen der Frau in einer Woche legen.", True),
         ("", True),
     ],
