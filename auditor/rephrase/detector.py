@@ -205,7 +205,7 @@ class Rephraser:
             view, pair = candidate.view, candidate.pair
             is_best = all(_apart(view, other) for other in kept)
             if not pair.signals.changed:
-                name, foreign = self._names[candidate.benchmark], pair.signals.foreign > 0
+                name, foreign = self._names[candidate.benchmark], bool(self._typical) and pair.signals.foreign > 0
                 tally.count(name, pair.odds, is_nearest=is_best, is_foreign=foreign)
             if not is_best:
                 continue

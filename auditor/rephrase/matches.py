@@ -128,8 +128,10 @@ def _rated(match: Match, calibrations: Mapping[tuple[str, bool], Calibration]) -
         # a variant is no rephrase: how likely it is the same but for the numbers, with even odds to start from
         probability = Calibration(0.5).probability(odds - VARIANT_ODDS)
     else:
+        # where the model knows one language only, all are counted as one
+        native = calibrations.get((match.benchmark, False), _NONE)
         is_foreign = float(match.signals.get("foreign", 0.0)) > 0
-        calibration = calibrations.get((match.benchmark, is_foreign), _NONE)
+        calibration = calibrations.get((match.benchmark, is_foreign), native)
         probability = calibration.probability(odds, float(match.signals["rival_odds"]))
     return replace(match, score=round(probability, 4))
 

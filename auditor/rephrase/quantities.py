@@ -31,6 +31,15 @@ _CARDINALS: Final = {
         "seventeen eighteen nineteen".split()
     )
 } | {word: 20 + 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
+_ORDINALS: Final = {
+    word: value
+    for value, word in enumerate(
+        "eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth "
+        "twentieth".split(),
+        11,
+    )
+}
+"""Smaller ones are said in passing, or are parts."""
 _MULTIPLES: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _PARTS: Final = {
     word: Fraction(1, n)
@@ -67,6 +76,8 @@ _HAN_POWERS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 1
 _HAN_NUMBER: Final = re.compile("[" + "".join((*_HAN_DIGITS, *_HAN_POWERS)) + "]+")
 _THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
+_DECADE: Final = re.compile(r"(?:(\d{1,2})世[纪紀])?(\d{1,3}0)(?:年代|er\b)")
+"""20世纪70年代, 1970年代, die 70er."""
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(
@@ -86,7 +97,7 @@ class Quantity:
 
     value: Fraction
     forms: frozenset[Form]
-    """The value, and what it is in the base of the unit that follows."""
+    """The value, and what it is in the base of the unit that follows; of the 1980s and the 80s, the decade."""
     in_digits: bool
 
     @property
@@ -129,6 +140,8 @@ def _value_at(words: Sequence[str], place: int) -> tuple[Fraction | None, int]:
             value *= _PARTS[words[after]]
             after += 1
         return value, after
+    if word in _ORDINALS:
+        return Fraction(_ORDINALS[word]), after
     if word in _PARTS and (word in _ALWAYS_PARTS or (place > 0 and words[place - 1] == "a")):
         return _PARTS[word], after
     if word in _COUNTS:
@@ -152,6 +165,8 @@ def _forms(value: Fraction, words: Sequence[str], after: int) -> frozenset[Form]
     while place < min(after + 3, len(words)) and words[place] in _BETWEEN:
         place += 1
     forms = {("", value)}
+    if after < len(words) and words[after] == "s" and value % 10 == 0:
+        forms.add(("decade", value % 100))
     if place < len(words) and words[place] in _UNITS:
         base, size = _UNITS[words[place]]
         forms.add((base, value * size))
@@ -179,13 +194,19 @@ def compare_quantities(item: str, other: str, *, foreign: bool = False) -> Compa
     """
     if not foreign:
         return _compared(item, other, foreign=False)
-    item, other = narrow(item), narrow(other)
+    item, other = (_DECADE.sub(_decade, narrow(text)) for text in (item, other))
     found = [_compared(item, other, foreign=True)]
     if item != (read := in_english_digits(item)):
         found.append(_compared(read, other, foreign=True))
     if other != (read := in_english_digits(other)):
         found.append(_compared(item, read, foreign=True))
     return min(found, key=lambda comparison: comparison.missing + comparison.added)
+
+
+def _decade(found: re.Match[str]) -> str:
+    """A decade as English says it."""
+    century, years = found[1], found[2]
+    return f"{100 * (int(century) - 1) + int(years)}s" if century and len(years) == 2 else f"{years}s"
 
 
 def _compared(item: str, other: str, *, foreign: bool) -> Comparison:

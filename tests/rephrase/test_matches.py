@@ -98,6 +98,29 @@ def test_rephrases_are_called_and_give_reasons() -> None:
         assert "its answer stands in the record" in match.reason
 
 
+def test_another_language_is_judged_by_its_own_near_misses() -> None:
+    matches = rephrases()
+    foreign = [replace(match, signals={**match.signals, "foreign": 1.0}) for match in matches]
+    as_one = [match.score for match in settle(matches, tally(matches), CONFIG)[0]]
+    assert [match.score for match in settle(foreign, tally(matches), CONFIG)[0]] == as_one, (
+        "where all are counted as one"
+    )
+
+    few, many = tally(matches), tally(matches)
+    for counted, near_misses in ((few, 0), (many, 5000)):
+        counted.foreign_texts = 500
+        for odds in [*(float(match.signals["log_odds"]) for match in foreign), *[0.0] * near_misses]:
+            counted.count("problems", odds, is_nearest=True, is_foreign=True)
+    alone, facts = settle(foreign, few, CONFIG)
+    crowded, crowded_facts = settle(foreign, many, CONFIG)
+    assert facts["foreign_texts"] == 500
+    assert facts["foreign_crowding"]["problems"] == 1 < crowded_facts["foreign_crowding"]["problems"]
+    assert facts["crowding"] == crowded_facts["crowding"]
+    scores = {match.row: match.score for match in alone}
+    assert all(match.score < scores[match.row] for match in crowded)
+    assert [match.score for match in settle(matches, many, CONFIG)[0]] == as_one
+
+
 @pytest.mark.parametrize("number", VARIANTS)
 def test_a_variant_is_never_contaminated(number: int) -> None:
     variant = made(number, VARIANTS[number], 1.0, 1.0, row=50)

@@ -29,6 +29,7 @@ def values(text: str) -> list[Fraction]:
         ("twenty-five", [25]),
         ("thirty-five hundred", [3500]),
         ("two million", [2_000_000]),
+        ("in the nineteenth century, the 19th", [19, 19]),
         ("(1,2) and (3,45)", [1, 2, 3, 45]),
         ("1,00,000 or 12,34,567", [100_000, 1_234_567]),
         ("3 hundred", [300]),
@@ -115,6 +116,12 @@ def test_a_text_states_its_own_numbers(text: str) -> None:
     assert found.stated == len({q.value for q in quantities(text) if not q.weak})
 
 
+def test_a_decade_may_be_said_without_its_century() -> None:
+    assert compare_quantities("in the 1980s and 1990s", "during the 80s and 90s") == Comparison(2, 0, 0)
+    assert compare_quantities("in the 1980s", "during the 70s") == Comparison(1, 1, 1)
+    assert compare_quantities("it weighs 80 pounds", "in the 1980s") == Comparison(1, 1, 1)
+
+
 @given(TEXTS, TEXTS)
 def test_what_one_lacks_the_other_adds(one: str, other: str) -> None:
     there, back = compare_quantities(one, other), compare_quantities(other, one)
@@ -188,6 +195,17 @@ def test_numbers_in_chinese(signs: str, value: int) -> None:
     assert han_values(f"它是{signs}个") == {value}
     assert compare_quantities(f"There are {value:,} of them", f"它们有{signs}个", foreign=True).missing == 0
     assert compare_quantities(f"There are {value + 3} of them", f"它们有{signs}个", foreign=True).missing == 1
+
+
+@pytest.mark.parametrize("said", ["在20世纪70年代", "1970年代", "in den 70er Jahren", "die 1970er Jahre"])
+def test_decades_of_other_languages(said: str) -> None:
+    assert compare_quantities("throughout the 1970s", said, foreign=True) == Comparison(1, 0, 0)
+    assert compare_quantities("throughout the 1980s", said, foreign=True) == Comparison(1, 1, 1)
+
+
+def test_a_century_may_be_in_words() -> None:
+    assert compare_quantities("in the nineteenth century", "在19世纪", foreign=True).added == 0
+    assert compare_quantities("in the eighteenth century", "在19世纪", foreign=True).added == 1
 
 
 def test_a_word_with_such_a_sign_adds_no_number() -> None:
