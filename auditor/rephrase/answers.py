@@ -36,7 +36,8 @@ _SAYS_NOTHING: Final = frozenset(
     "options answer answers choice choices only these following other another either".split()
 )
 _LETTER: Final = re.compile(
-    r"^\W*[A-J]\b(?!['’]|\s+[a-z])|(?:答案|选项|選項|选|選)[是为為]?[:：]?\s*[A-J](?![A-Za-z])|\([A-J]\)|\b(?:[Aa]nswer|[Oo]ption|[Cc]hoice)\b(?:\s+is)?:?\s*\(?[A-J]\b(?!['’]|\s+[a-z])"
+    r"^\W*[A-J]\b(?!['’]|\s+[a-z])|\([A-J]\)|(?:答案|选项|選項|选|選)[是为為]?[:：]?\s*[A-J](?![A-Za-z])|"
+    r"\b(?:[Aa]nswer|[Oo]ption|[Cc]hoice)\b(?:\s+is)?:?\s*\(?[A-J]\b(?!['’]|\s+[a-z])"
 )
 _WORD: Final = re.compile(r"[^\W_]+")
 

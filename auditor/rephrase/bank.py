@@ -350,8 +350,10 @@ def _ordinary(
             continue
         sample = own[:: max(1, len(own) // SAMPLE)]
         likeness = sample @ own.T
-        likeness[likeness > SAME_QUESTION] = -1.0
-        medians[benchmark] = np.median(likeness.max(axis=1))
+        likeness[likeness > SAME_QUESTION] = -np.inf
+        nearest = likeness.max(axis=1)
+        if np.isfinite(nearest).sum() >= FEW:
+            medians[benchmark] = np.median(nearest[np.isfinite(nearest)])
     return _filled(medians)
 
 

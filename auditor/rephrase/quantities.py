@@ -81,7 +81,8 @@ _DECADE: Final = re.compile(r"(?:(\d{1,2})世[纪紀])?(\d{1,3}0)(?:年代|er\b)
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(
-    r"(?:(?:\d{1,3}(?:,\d{3}){1,8}|\d{1,2}(?:,\d{2}){1,6},\d{3}|\d+)(?!\d)(?:\.\d+)?|(?<![\w.])\.\d+)(?:\s?/\s?[1-9]\d*)?|%|[a-z]+"
+    r"(?:(?:\d{1,3}(?:,\d{3}){1,8}|\d{1,2}(?:,\d{2}){1,6},\d{3}|\d+)(?!\d)(?:\.\d+)?|(?<![\w.])\.\d+)"
+    r"(?:\s?/\s?[1-9]\d*)?|%|[a-z]+"
 )
 """Commas stand before three digits, or as in 1,00,000: (1,2) is two numbers."""
 _ONE_UNIT: Final = re.compile(

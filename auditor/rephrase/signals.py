@@ -162,7 +162,7 @@ class Rarity:
 @dataclass(frozen=True, slots=True)
 class RephraseSignals:
     """What was measured. Cosines are in units of the model: 0 is how like an item is to its nearest sibling in the
-    median, 1 is the same text."""
+    median, or, where the languages differ, a text that says something else; 1 is the same text."""
 
     similarity: float
     """Of the record's view and the item's nearest one."""

@@ -99,3 +99,15 @@ def test_the_view_that_has_what_the_text_has(rephraser: Rephraser, text: str, ha
     assert best.item_text.startswith(CHOICES.question)
     assert best.item_text.endswith("\n".join(CHOICES.choices)) == has_options
     assert best.log_odds > 2
+
+
+def test_how_much_alike_the_items_are_says_nothing_of_a_translation(rephraser: Rephraser) -> None:
+    bank = rephraser._bank
+    alike = replace(
+        bank.arrays, ordinary=bank.arrays.ordinary + 0.05, ordinary_covered=bank.arrays.ordinary_covered + 0.1
+    )
+    others = Rephraser(replace(bank, arrays=alike), rephraser._embedder, rephraser._names, rephraser._config)
+    texts = [*TRANSLATED.values(), LISTED]
+    found, again = scanned(rephraser, *texts)[0], scanned(others, *texts)[0]
+    assert {r.row for r in found} == set(range(len(texts)))
+    assert [(r.items, r.signals, r.log_odds) for r in again] == [(r.items, r.signals, r.log_odds) for r in found]
