@@ -1,8 +1,8 @@
 """How much of what a text says is said in another, piece by piece: the embedding of a whole text hides a word that is
 missing or one too many.
 
-Each piece of one text is compared with all pieces of the other as the model's last layer sees them, and the best cosine
-counts as much as the piece says among the items (BERTScore with importance weighting, Zhang et al. 2020,
+Each piece of one text is compared with all pieces of the other as the model's middle layer sees them, and the best
+cosine counts as much as the piece says among the items (BERTScore with importance weighting, Zhang et al. 2020,
 arXiv 1904.09675).
 """
 
