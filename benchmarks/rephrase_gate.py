@@ -1,11 +1,12 @@
 """Fit the first step of the rephrase detector: which parts of records are worth what the model costs, by their words.
 
-    python -m benchmarks.rephrase_gate
+    python -m benchmarks.rephrase_gate [words|letters]
 
-The same items that the detector would compare with a text (`auditor.rephrase.lookup`) are compared with it here, in
-plain Python; a logistic regression of five signals is fitted to the odd-numbered half of the rephrases of GSM8K, MMLU
-and GSM-Plus against the odd-numbered clean rows, each kind of rephrase weighing the same. It prints the weights as they
-stand in `auditor/rephrase/lookup.py`, and what a gate with them lets through of the even half.
+`words`: the same items that the detector would compare with a text (`auditor.rephrase.lookup`) are compared with it
+here, in plain Python; a logistic regression of five signals is fitted to the odd-numbered half of the rephrases of
+GSM8K, MMLU and GSM-Plus against the odd-numbered clean rows, each kind of rephrase weighing the same. `letters`: the
+likeliest of them are compared by their letters and numbers too, and a second regression is fitted. It prints the
+weights as they stand in `auditor/rephrase/lookup.py`, and what a gate with them lets through of the even half.
 """
 
 from __future__ import annotations
@@ -26,19 +27,23 @@ from auditor.rephrase.lookup import (
     FEWEST_WORDS,
     FINDING,
     FINDS,
+    HEAD_START,
     LENGTH,
+    LETTERS,
     LOOKED_AT,
     ORDINARY_VIEWS,
     ORDINARY_WORDS,
     TELLS,
     TENFOLD,
     WEIGHTS,
+    Lookup,
 )
 from auditor.rephrase.signals import asks
 from auditor.rephrase.views import record_views, word_count
 from auditor.sources.options import ReadOptions
 from auditor.sources.shapes import text_fields
 from benchmarks.rephrase_sets import PLACES, Row, all_sets, clean_rows, is_right
+from benchmarks.rephrase_speed import instruction_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +55,12 @@ if TYPE_CHECKING:
 BENCHMARKS: Final = ("gsm8k", "mmlu", "humaneval")
 SETS: Final = ("gsm8k", "mmlu", "gsm-plus")
 CLEAN: Final = ("gsm8k", "alpaca", "dolly")
+UNSEEN: Final = ("inside paragraph", "inside sentences", "distraction insertion")
+"""Sets that no weight is fitted to, nor the bars."""
+ALL_SPLICED, SPLICED = 20_000, 2500
+"""Rows of the speed benchmark, and how many of them say what a bar costs."""
+LOWERED: Final = 0.0
+"""What the first bar is lowered by for the fit of the second."""
 ROUNDS: Final = 4
 """Which view of a record and which of its item belong together is decided with the weights of the round before."""
 
@@ -205,10 +216,115 @@ def fit(pairs: Sequence[Compared]) -> None:
             print(f"  {label}, even half of {name}: {through} of {there} rows pass")
 
 
+@dataclass(frozen=True)
+class Lettered:
+    """A part of a record and one of the views that it is likeliest to stand for."""
+
+    set: str
+    row: int
+    part: int
+    odd: bool
+    right: bool
+    is_clean: bool
+    words: int
+    signals: tuple[float, ...]
+    """In the order of `LETTERED`."""
+
+
+def lettered() -> list[Lettered]:
+    """The pairs that are compared by letters, with bars lowered."""
+    config = ScanConfig(detectors=("rephrase",))
+    index = BenchmarkIndex.build([auditor.load_benchmark(f"{b}={PLACES[b]}") for b in BENCHMARKS], config)
+    bank, options = bank_of(index, load_embedder(config.model)), ReadOptions()
+    slices = [slice(*np.searchsorted(bank.benchmark_of, [b, b + 1])) for b in range(len(BENCHMARKS))]
+    lookup = Lookup(bank, slices, config.rephrase_prefilter)
+    ids = [[index.item(number).item_id for number in unit] for unit in bank.units]
+    given = {name: [row for row in all_sets(None)[name]().rows if row.truth] for name in (*SETS, *UNSEEN[:-1])}
+    given[UNSEEN[-1]] = [row for row in given["gsm-plus"] if row.part == UNSEEN[-1]]
+    given["gsm-plus"] = [row for row in given["gsm-plus"] if row.part != UNSEEN[-1]]
+    given |= {f"clean {kind}": [row for row in clean_rows(kind) if not row.overlap] for kind in CLEAN}
+    given["clean spliced"] = [Row(row, None, -1) for row in instruction_rows(ALL_SPLICED)[:SPLICED]]
+    found = []
+    for name, rows in given.items():
+        views = [(n, view) for n, row in enumerate(rows) for view in record_views(text_fields(row.record, options))]
+        views = [(n, view) for n, view in views if not (view.is_short and not asks(view.text)) and not view.program()]
+        for begin in range(0, len(views), 512):
+            some = views[begin : begin + 512]
+            texts = [view.text for _, view in some]
+            bars = lookup.price(texts) + (config.rephrase_prefilter + HEAD_START - LOWERED)
+            likely, leads = lookup.likeliest(bank.words.bags(texts), texts, bars)
+            for part, (number, view) in enumerate(some):
+                row = rows[number]
+                if leads[part].max() < bars[part]:
+                    continue
+                for item, lead in zip(likely[part].tolist(), leads[part].tolist(), strict=True):
+                    if item < 0:
+                        break
+                    benchmark = BENCHMARKS[int(bank.benchmark_of[item])]
+                    right = any(is_right(row, benchmark, item_id) for item_id in ids[int(bank.unit_of[item])])
+                    odd = bool((row.number if row.number >= 0 else number) % 2)
+                    signals = tuple(lookup.letters(view.text, item, lead).values())
+                    found.append(Lettered(name, number, begin + part, odd, right, row.truth is None,
+                                          word_count(view.text), signals))  # fmt: skip
+        print(name, len(rows), "rows", sum(pair.set == name for pair in found), "pairs", flush=True)
+    return found
+
+
+def fit_letters(pairs: Sequence[Lettered]) -> None:
+    """Fit, print the weights, and what different bars let through."""
+    from sklearn.linear_model import LogisticRegression
+
+    names = tuple(name for name in LETTERS if name != "intercept")
+    x = np.array([pair.signals for pair in pairs])
+    scores = x @ np.array([LETTERS[name] for name in names]) + LETTERS["intercept"]
+    right, odd = np.array([pair.right for pair in pairs]), np.array([pair.odd for pair in pairs])
+    clean, sets = np.array([pair.is_clean for pair in pairs]), np.array([pair.set for pair in pairs])
+    price = np.array([LENGTH * math.log(max(pair.words, FEWEST_WORDS) / ORDINARY_WORDS) for pair in pairs])
+
+    def best(of: NDArray[np.bool_], scores: NDArray[np.float64], *, of_row: bool) -> NDArray[np.intp]:
+        """The likeliest pair of each part, or of each row."""
+        kept: dict[tuple[str, int, int], int] = {}
+        for i in np.flatnonzero(of).tolist():
+            key = (pairs[i].set, pairs[i].row, 0 if of_row else pairs[i].part)
+            if key not in kept or scores[i] > scores[kept[key]]:
+                kept[key] = i
+        return np.array(sorted(kept.values()), np.intp)
+
+    def passed(label: str, scores: NDArray[np.float64], bars: Sequence[float]) -> None:
+        counts = {name: len({p.row for p in pairs if p.set == name and p.right}) for name in (*SETS, *UNSEEN)}
+        print(f"  {label}: of {counts}")
+        spliced = best(sets == "clean spliced", scores - price, of_row=False)
+        for bar in bars:
+            over = scores - price >= bar
+            through = {name: len({pairs[i].row for i in np.flatnonzero(over & (sets == name))}) for name in counts}
+            parts = spliced[over[spliced]]
+            print(f"    {bar:5.1f}: {through}; of spliced rows {len(parts)} parts, "
+                  f"{sum(pairs[i].words for i in parts)} words")  # fmt: skip
+
+    for _ in range(ROUNDS):
+        positive = best(right & odd & np.isin(sets, SETS), scores, of_row=True)
+        negative = best(clean & odd & (sets != "clean spliced"), scores, of_row=False)
+        use = np.concatenate([positive, negative])
+        weight = np.ones(len(use))
+        for name in SETS:
+            own = np.flatnonzero(sets[positive] == name)
+            weight[own] = len(negative) / len(SETS) / len(own)
+        model = LogisticRegression(C=1000.0, max_iter=5000).fit(x[use], right[use], sample_weight=weight)
+        scores, intercept = model.decision_function(x), float(model.intercept_[0])
+    shown = ", ".join(f'"{name}": {w:.2f}' for name, w in zip(names, model.coef_[0], strict=True))
+    print(f'LETTERS {{{shown}, "intercept": {intercept:.2f}}}')
+    passed("fitted", scores, np.arange(-6.0, 0.0, 0.5).tolist())
+    passed("by word vectors alone", x[:, 0], [-2.3, -1.3, -0.8, -0.3, 0.2])
+
+
 def main() -> None:
     """Measure and fit."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    fit(measured())
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", nargs="?", choices=["words", "letters"], default="words")
+    if parser.parse_args().step == "words":
+        fit(measured())
+    else:
+        fit_letters(lettered())
 
 
 if __name__ == "__main__":

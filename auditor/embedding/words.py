@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditor.cache import cache_directory
+from auditor.kernels.lookalikes import bags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,25 +121,19 @@ class WordVectors:
     def bags_of_parts(self, parts: Sequence[tuple[str, int, int]]) -> Bags:
         """The known words of parts of texts, each (text, begin, end). A text is read once for consecutive parts of it;
         what a part cuts in two is in neither."""
-        owners: list[NDArray[np.int64]] = []
-        numbers: list[NDArray[np.int64]] = []
-        source, (own, begins, ends) = "", self._known_in("")
+        known = [np.zeros((0, 3), np.int64)]
+        source, own = "", 0
+        places = np.zeros((len(parts), 3), np.int64)
         for i, (text, begin, end) in enumerate(parts):
             if text is not source:
-                source, (own, begins, ends) = text, self._known_in(text)
-            place = slice(*np.searchsorted(begins, [begin, end]))
-            inside = own[place][ends[place] <= end]
-            numbers.append(inside)
-            owners.append(np.full(len(inside), i, np.int64))
-        none = np.zeros(0, np.int64)
-        keys, counts = np.unique(
-            np.concatenate([none, *owners]) * len(self.words) + np.concatenate([none, *numbers]), return_counts=True
-        )
-        start = np.searchsorted(keys, np.arange(len(parts) + 1) * len(self.words)).astype(np.int64)
-        return Bags(start, (keys % max(len(self.words), 1)).astype(np.int32), counts.astype(np.float32))
+                source, own = text, len(known)
+                known.append(self._known_in(text))
+            places[i] = own, begin, end
+        first = np.cumsum([0, *(len(words) for words in known)])
+        return Bags(*bags(np.concatenate(known), first, places))
 
-    def _known_in(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """(numbers, begins, ends) of the known words of a text, by where they begin."""
+    def _known_in(self, text: str) -> NDArray[np.int64]:
+        """[words, 3]: the numbers of the known words of a text, and where they begin and end, by where they begin."""
         number: dict[str, int] = self._number  # type: ignore[attr-defined]
         lower = text.lower()
         if len(lower) != len(text):
@@ -151,9 +146,7 @@ class WordVectors:
             for value in (n, begin, begin + len(word))
         )
         rows = np.fromiter(found, np.int64).reshape(-1, 3)
-        if not lower.isascii():
-            rows = rows[np.argsort(rows[:, 1], kind="stable")]
-        return rows[:, 0], rows[:, 1], rows[:, 2]
+        return rows if lower.isascii() else rows[np.argsort(rows[:, 1], kind="stable")]
 
     def embed_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors, float32 [texts, DIMENSION]; zeros for a text without a known word."""

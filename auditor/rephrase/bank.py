@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -115,6 +116,11 @@ class Bank:
     """The program of a unit's item, where it is one."""
     answers: tuple[tuple[str, ...], ...]
     """[units] of the answers by which their items can be known."""
+
+    @cached_property
+    def first_of(self) -> NDArray[np.int64]:
+        """[views]: the first view of the same items, which is what they ask."""
+        return np.searchsorted(self.unit_of, self.unit_of)
 
     def near(self, stems: Iterable[str]) -> dict[str, float]:
         """The stems of items that are like any of `stems`, with how much, in (0, 1]."""
@@ -317,9 +323,9 @@ def stemmed(bags: Bags, stem_of: NDArray[np.int32]) -> tuple[NDArray[np.int64], 
     """Bags of words as sets of stems: (start, ids), the ids ascending in each text."""
     texts = np.repeat(np.arange(len(bags.start) - 1), np.diff(bags.start))
     ids = stem_of[bags.words]
-    pairs = np.unique(np.stack([texts[ids >= 0], ids[ids >= 0]], axis=1), axis=0)
-    start = np.searchsorted(pairs[:, 0], np.arange(len(bags.start))).astype(np.int64)
-    return start, pairs[:, 1].astype(np.int32)
+    size = int(stem_of.max(initial=0)) + 1
+    keys = np.unique(texts[ids >= 0] * size + ids[ids >= 0])
+    return np.searchsorted(keys, np.arange(len(bags.start)) * size).astype(np.int64), (keys % size).astype(np.int32)
 
 
 def _load(folder: Path, views: int) -> tuple[Arrays, WordVectors, dict[str, int]] | None:

@@ -154,8 +154,7 @@ class Rephraser:
                 (v.source, v.begin, v.begin + len(v.text)) if p is None else (p.purpose, 0, len(p.purpose))
                 for p, v in zip(programs, part, strict=True)
             ]
-            found = self._lookup.lead(self._bank.words.bags_of_parts(places), texts)
-            passes = found >= self._lookup.price(texts)
+            found, passes = self._lookup.worth(self._bank.words.bags_of_parts(places), texts)
             for i, (view, program) in enumerate(zip(part, programs, strict=True)):
                 if program is not None and self._bank.programs:
                     # what a program does hardly shows in its words

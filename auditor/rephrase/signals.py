@@ -103,7 +103,7 @@ def _names(text: str) -> frozenset[str]:
 def _is_latin(text: str) -> bool:
     """Whether more signs are of Latin words than of other scripts; single letters are the names of options and of what
     is unknown in any language."""
-    return sum(map(len, _LATIN_RUN.findall(text))) >= len(_FOREIGN.findall(text))
+    return text.isascii() or sum(map(len, _LATIN_RUN.findall(text))) >= len(_FOREIGN.findall(text))
 
 
 @lru_cache(maxsize=8192)
@@ -138,9 +138,9 @@ def asks(text: str) -> bool:
         if not _HAN.search(text) or _KANA_OR_HANGUL.search(text):
             return True
         return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _HAN_ASKS.search(text))
-    if _is_english(text) is False:
+    if _QUESTION_MARKS.search(text) or not _ENDED.search(text) or _ORDER.search(text):
         return True
-    return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _ORDER.search(text))
+    return _is_english(text) is False
 
 
 class Rarity:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from rapidfuzz import fuzz
 
+from auditor.embedding.models import TOGETHER
 from auditor.embedding.probes import Unlike, unlike
 from auditor.kernels.lookalikes import largest
 from auditor.rephrase.answers import answered, is_number
@@ -29,7 +30,7 @@ from auditor.rephrase.signals import (
 from auditor.rephrase.views import ANSWERED, ASK, BODY, OPTIONS, PURPOSE, WHOLE, RecordView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -181,7 +182,7 @@ class Verifier:
 
     def _question(self, view: int) -> int:
         """The first view of the same items: what they ask."""
-        return int(np.searchsorted(self._bank.unit_of, self._bank.unit_of[view]))
+        return int(self._bank.first_of[view])
 
     def _rough(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> Pair:
         signals = self._measure(view, benchmark, looked, similarity, gap)
@@ -204,13 +205,17 @@ class Verifier:
             view: any of the item's; those of a benchmark begin at `first`.
             likeness: [views of the benchmark] of the cosines of the text.
         """
+        return (max(self._fitting(view, text), key=lambda number: float(likeness[number - first])),)
+
+    def _fitting(self, view: int, text: str) -> list[int]:
+        """The views of an item that may have what a text in another language has: its options where the text lists
+        some, or else the question, and the question with its answer."""
         bank = self._bank
         place = range(*np.searchsorted(bank.unit_of, [bank.unit_of[view], bank.unit_of[view] + 1]))
         options = [number for number in place if bank.views[number].kind == OPTIONS]
         if options and len(_OPTION.findall(text)) > 1:
-            return tuple(options)
-        others = [number for number in place if number not in options]
-        return (max(others, key=lambda number: float(likeness[number - first])),)
+            return options
+        return [number for number in place if number not in options]
 
     def _distinct(self, near: Sequence[int], text: str, rivals: int, same: float) -> list[int]:
         """Of views from the nearest on, those that ask different things; of those that the embedding takes for
@@ -238,39 +243,66 @@ class Verifier:
         else is scanned changes nothing."""
         texts: list[str] = []
         for looked, pair, _ in measured:
-            texts += [looked.text, self.text_of(pair)]
+            texts += [looked.text, *(self.text_of(other) for other in self._readings_of(pair, looked))]
             if looked.program is not None:
                 texts += [looked.view.text, body_of(looked.program)]
         pieces = self._looks.at(texts)
         nearest: dict[tuple[int, int], list[Pair]] = {}
-        found = []
-        for looked, pair, benchmark in measured:
-            key = (id(looked), benchmark)
-            if key not in nearest:
-                nearest[key] = self._exactly(looked, benchmark, pieces)
-            found.append(self._closely(looked, pair, benchmark, nearest[key], pieces))
-        return found
+        for benchmark in sorted({benchmark for *_, benchmark in measured}):
+            some = {id(looked): looked for looked, _, of in measured if of == benchmark}
+            exact = self._exactly(list(some.values()), benchmark, pieces)
+            nearest |= {(key, benchmark): pairs for key, pairs in zip(some, exact, strict=True)}
+        return [
+            self._closely(looked, pair, benchmark, nearest[id(looked), benchmark], pieces)
+            for looked, pair, benchmark in measured
+        ]
 
-    def _exactly(self, looked: Looked, benchmark: int, pieces: Mapping[str, Pieces]) -> list[Pair]:
-        """`nearest` in full precision."""
+    def _exactly(self, parts: Sequence[Looked], benchmark: int, pieces: Mapping[str, Pieces]) -> Iterator[list[Pair]]:
+        """`nearest` of each part in full precision."""
+        exact = [self._exact(looked, pieces) for looked in parts]
         own = self._bank.arrays.vectors[self._slices[benchmark]]
-        exact = replace(looked, whole=pieces[looked.text].whole)
-        likeness = own @ exact.whole
-        if looked.program is not None:
-            as_is = pieces[looked.view.text].whole
-            exact = replace(exact, body=pieces[body_of(looked.program)].whole, as_is=as_is)
-            likeness = np.maximum(likeness, own @ as_is)
-        return self.nearest(exact, np.asarray(likeness, np.float32), benchmark)
+        cosines = products([looked.whole for looked in exact], own)
+        programs = {i: looked.as_is for i, looked in enumerate(exact) if looked.as_is is not None}
+        as_they_stand = dict(zip(programs, products(list(programs.values()), own), strict=True))
+        for i, looked in enumerate(exact):
+            likeness = np.maximum(cosines[i], as_they_stand[i]) if i in programs else cosines[i]
+            yield self.nearest(looked, likeness, benchmark)
+
+    def _exact(self, looked: Looked, pieces: Mapping[str, Pieces]) -> Looked:
+        """A part with its vectors in full precision."""
+        if looked.program is None:
+            return replace(looked, whole=pieces[looked.text].whole)
+        return replace(
+            looked, whole=pieces[looked.text].whole, body=pieces[body_of(looked.program)].whole,
+            as_is=pieces[looked.view.text].whole,
+        )  # fmt: skip
 
     def _closely(
         self, looked: Looked, pair: Pair, benchmark: int, nearest: Sequence[Pair], pieces: dict[str, Pieces]
     ) -> Pair:
         best = next((other for other in nearest if other.unit == pair.unit), pair)
-        text = self.text_of(best)
-        if text not in pieces:  # another view of the item is nearest now
-            pieces |= self._looks.at([text])
         best = self._with_answer(best, looked.view, benchmark)
-        return self._piecewise(best, benchmark, pieces[looked.text], pieces[text])
+        measured = []
+        for reading in self._readings_of(best, looked):
+            text = self.text_of(reading)
+            if text not in pieces:  # another view of the item is nearest now
+                pieces |= self._looks.at([text])
+            measured.append(self._piecewise(reading, benchmark, pieces[looked.text], pieces[text]))
+        return max(measured, key=lambda pair: pair.odds)
+
+    def _readings_of(self, pair: Pair, looked: Looked) -> list[Pair]:
+        """A pair, and of two languages the same with the other views of the item that the text may be: which of them it
+        is shows piece by piece."""
+        if not pair.signals.foreign or pair.unit in self._bank.programs:
+            return [pair]
+        readings = [pair]
+        for view in self._fitting(pair.view, looked.text):
+            if view != pair.view:
+                signals = self._measure(
+                    view, int(self._bank.benchmark_of[view]), looked, pair.signals.similarity, pair.signals.gap
+                )
+                readings.append(Pair(pair.unit, view, replace(signals, answered=pair.signals.answered), pair.odds))
+        return readings
 
     def _with_answer(self, pair: Pair, view: RecordView, benchmark: int) -> Pair:
         """A pair with what the record's reply says of the item's answer."""
@@ -351,6 +383,21 @@ class Verifier:
             kinds[bank.views[view].kind] = bank.arrays.vectors[view]
             view += 1
         return kinds
+
+
+def products(rows: Sequence[NDArray[np.float32]], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[rows, len(matrix)] of the products of rows with those of a matrix, as many at a time as a batch of `look_at` has
+    texts: each is the same to the bit whatever the others are."""
+    import torch
+
+    found = np.zeros((len(rows), len(matrix)), np.float32)
+    right = torch.from_numpy(np.require(matrix, requirements=["C", "W"])).T
+    for begin in range(0, len(rows), TOGETHER):
+        some = rows[begin : begin + TOGETHER]
+        batch = np.zeros((TOGETHER, matrix.shape[1]), np.float32)
+        batch[: len(some)] = some
+        found[begin : begin + len(some)] = (torch.from_numpy(batch) @ right).numpy()[: len(some)]
+    return found
 
 
 def _nearest(likeness: NDArray[np.float32], count: int) -> NDArray[np.int64]:

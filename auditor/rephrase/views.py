@@ -52,6 +52,8 @@ _LABEL: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _WORD: Final = re.compile(r"[^\W_]+")
+_LETTERS_AND_DIGITS: Final = bytes(c if bytes([c]).isalnum() else ord(" ") for c in range(256))
+"""Of ASCII: translates all that is in no word to a blank, which is three times as fast as `_WORD`."""
 _NO_SPACES: Final = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
 _SOME_WORDS: Final = re.compile(rf"(?:[^\W_]++[\W_]++){{{MIN_VIEW_WORDS - 1}}}[^\W_]")
 
@@ -104,8 +106,9 @@ def last_part(question: str) -> str:
 
 def word_count(text: str) -> int:
     """Words of a text; two characters of a script without spaces count as one."""
-    words = len(_WORD.findall(text))
-    return words if text.isascii() else words + len(_NO_SPACES.findall(text)) // 2
+    if text.isascii():
+        return len(text.encode().translate(_LETTERS_AND_DIGITS).split())
+    return len(_WORD.findall(text)) + len(_NO_SPACES.findall(text)) // 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from auditor.config import ScanConfig
 from auditor.embedding import load_embedder
+from auditor.embedding.models import TOGETHER
 from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser, _may_be_variant
 from auditor.rephrase.loading import sharing_cores
-from auditor.rephrase.lookup import FEWEST_WORDS, ORDINARY_WORDS
+from auditor.rephrase.lookup import CHOSEN, FEWEST_WORDS, LETTERS, NONE, ORDINARY_WORDS, TELLS, Lookup
 from auditor.rephrase.scoring import ANSWERED, log_odds, rough_at_most, rough_log_odds
 from auditor.rephrase.signals import Rarity, measure
+from auditor.rephrase.verifier import products
 from auditor.rephrase.views import RecordView, record_views
 from auditor.sources import TextField
 from rephrase.problems import PARAPHRASES, PROBLEMS, UNRELATED, VARIANTS, benchmark
@@ -63,6 +65,63 @@ def test_a_long_text_must_lead_by_more(rephraser: Rephraser) -> None:
     words = ["egg " * n for n in (1, FEWEST_WORDS, ORDINARY_WORDS, 10 * ORDINARY_WORDS)]
     fewest, few, ordinary, many = rephraser._lookup.price(words)
     assert fewest == few < ordinary == 0 < many
+
+
+@pytest.mark.parametrize("least", [-math.inf, -2.5, 0.0, 4.0])
+def test_what_is_left_out_of_the_comparison_by_letters_changes_no_decision(rephraser: Rephraser, least: float) -> None:
+    lookup, words = rephraser._lookup, rephraser._bank.words
+    views, leads = lookup.likeliest(words.bags(TEXTS), TEXTS, np.full(len(TEXTS), -math.inf, np.float32))
+    passed = 0
+    for text, near, lead in zip(TEXTS, views, leads, strict=True):
+        every = [
+            LETTERS["intercept"] + sum(LETTERS[name] * value for name, value in lookup.letters(text, v, x).items())
+            for v, x in zip(near.tolist(), lead.tolist(), strict=True) if v >= 0
+        ]  # fmt: skip
+        best = max(every, default=NONE)
+        found = lookup._compared(text, near, lead, least)
+        assert (found >= least) == (best >= least)
+        assert found == pytest.approx(best) or found < least
+        passed += best >= least
+    assert passed == len(TEXTS) if least == -math.inf else 0 < passed < len(TEXTS)
+
+
+def test_a_paraphrase_passes_by_its_letters_and_what_tells_something_else_does_not(rephraser: Rephraser) -> None:
+    lookup, words = rephraser._lookup, rephraser._bank.words
+    lead, passes = lookup.worth(words.bags(TEXTS), TEXTS)
+    are_related = np.arange(len(TEXTS)) >= len(UNRELATED)
+    assert passes[are_related].all()
+    assert passes[~are_related].mean() < 0.2
+    _, leads = lookup.likeliest(words.bags(TEXTS), TEXTS, np.full(len(TEXTS), -math.inf, np.float32))
+    # of parts of a text, the one that leads by its words is taken: by letters it would be the one without what changed
+    assert lead[passes] == pytest.approx(leads[passes].max(axis=1))
+    everything = Lookup(rephraser._bank, [slice(0, len(rephraser._bank.views))], -100.0)
+    assert everything.worth(words.bags(["", *TEXTS]), ["", *TEXTS])[1].all()
+
+
+def test_the_likeliest_views_come_first_and_a_text_that_only_tells_is_held_back(rephraser: Rephraser) -> None:
+    lookup, words = rephraser._lookup, rephraser._bank.words
+    asked = PROBLEMS[3]
+    told = (
+        asked.split("?")[0].replace("How many liters of milk does he collect in 5 days", "He collects it for 5 days")
+        + "."
+    )
+    views, leads = lookup.likeliest(words.bags([asked, told]), [asked, told], np.full(2, -math.inf, np.float32))
+    assert views.shape == leads.shape == (2, CHOSEN)
+    assert rephraser._bank.views[views[0, 0]].text == rephraser._bank.views[views[1, 0]].text == asked
+    assert (np.diff(leads, axis=1) <= 0).all()
+    _, as_if_asked = lookup.likeliest(words.bags([told]), [told], np.full(1, math.inf, np.float32))
+    assert leads[1] == pytest.approx(as_if_asked[0] + TELLS)
+
+
+def test_products_of_a_row_do_not_depend_on_the_others() -> None:
+    random = np.random.default_rng(0)
+    matrix = random.normal(size=(301, 48)).astype(np.float32)
+    rows = list(random.normal(size=(2 * TOGETHER + 3, 48)).astype(np.float32))
+    together = products(rows, matrix)
+    np.testing.assert_allclose(together, np.stack(rows) @ matrix.T, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(together, np.concatenate([products([row], matrix) for row in rows]))
+    assert np.array_equal(together[::-1], products(rows[::-1], matrix))
+    assert products([], matrix).shape == (0, 301)
 
 
 def test_of_parts_that_overlap_the_likeliest_is_looked_at(rephraser: Rephraser) -> None:
