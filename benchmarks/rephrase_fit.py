@@ -2,11 +2,13 @@
 
     python -m benchmarks.rephrase_fit collect PAIRS.pkl [--model NAME] [--folder FOLDER] [--benchmarks NAME...]
     python -m benchmarks.rephrase_fit fit PAIRS.pkl [--foreign PAIRS.pkl...]
+    python -m benchmarks.rephrase_fit rough PAIRS.pkl...
 
 `collect` runs the detector's own cascade over rephrases and clean rows with its bars lowered, and keeps the signals of
 every pair. `fit` fits the logistic regressions to the odd-numbered half of the rows and prints them as they stand in
 `auditor/rephrase/scoring.py`, and, to show how they carry over, what they find in the even half, in each benchmark when
-fitted without it, and in sets that are never fitted on. The rough odds, which say what is looked at closely, stay.
+fitted without it, and in sets that are never fitted on. The rough odds, which say what is looked at closely, stay;
+`rough` fits those of translations again, from pairs of a multilingual model.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.calibration import BINS, CLEAN_RATE, FOREIGN_CLEAN_RATE, bin_of, calibrate, threshold
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser
-from auditor.rephrase.scoring import rough_log_odds, unfitted
+from auditor.rephrase.scoring import ROUGH_FOREIGN, rough_log_odds, unfitted
 from auditor.rephrase.views import record_views, texts_in
 from auditor.sources.options import ReadOptions
 from auditor.sources.shapes import text_fields
@@ -53,7 +55,9 @@ CLOSE_FLOOR = -2.5
 """Those from which on a pair is measured closely."""
 ROUNDS = 3
 """How often the pairs that are fitted to are chosen again with what was fitted."""
-OPEN = -1.4
+ROUGH_SHARE = 0.99
+"""Of translations that pass the rough odds."""
+OPEN = -3.5
 """Prefilter of the fit: more passes than in a scan."""
 
 
@@ -324,6 +328,37 @@ def fit_all(path: Path, foreign: Sequence[Path]) -> None:
         fit(kind, kept, texts, counts, weights)
 
 
+def fit_rough(paths: Sequence[Path]) -> None:
+    """Fit the rough odds of translations to the odd half, shifted so that the bar passes `ROUGH_SHARE` of it, and say
+    what they and those that ship let through of the even half."""
+    kept, texts = [], {}
+    for path in paths:
+        more, of_more, _ = pickle.loads(path.read_bytes())  # noqa: S301 - a file that `collect` wrote
+        kept, texts = kept + more, texts | of_more
+    foreign = [p for p in kept if p.signals.foreign and not p.signals.changed and (p.right or p.is_clean)]
+
+    def half(odd: int, odds: Callable[[RephraseSignals], float]) -> list[Kept]:
+        return best_of_each([p for p in foreign if p.number % 2 == odd], lambda pair: odds(pair.signals))
+
+    best = half(1, rough_log_odds)
+    sizes = dict.fromkeys(sorted({p.set for p in best if p.right}), 1.0)
+    made = fitted(best, tuple(ROUGH_FOREIGN.of), sizes, 1.0, 10.0)
+    for _ in range(ROUNDS):
+        best = half(1, made.odds)
+        made = fitted(best, tuple(ROUGH_FOREIGN.of), sizes, 1.0, 10.0)
+    passed = np.quantile([made.odds(p.signals) for p in best if p.right], 1 - ROUGH_SHARE)
+    made = Weights(made.of, made.intercept + WORTH_A_CLOSE_LOOK - float(passed))
+    print(f"rough foreign: {made}")
+    for label, odds in (("fitted", made.odds), ("as it ships", rough_log_odds)):
+        even = half(0, odds)
+        through = [p for p in even if odds(p.signals) >= WORTH_A_CLOSE_LOOK]
+        for name in sizes:
+            print(f"  {label}, even half of {name}: {sum(p.set == name for p in through)} of "
+                  f"{sum(p.set == name for p in even if p.right)} pass")  # fmt: skip
+        for name in sorted({p.benchmark for p in even}):
+            print(f"  {label}, near misses of {name}: {sum(p.is_clean and p.benchmark == name for p in through)}")
+
+
 def main() -> None:
     """Collect, or fit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -336,9 +371,13 @@ def main() -> None:
     two = commands.add_parser("fit")
     two.add_argument("pairs", type=Path)
     two.add_argument("--foreign", type=Path, nargs="*", default=[])
+    three = commands.add_parser("rough")
+    three.add_argument("pairs", type=Path, nargs="+")
     given = parser.parse_args()
     if given.command == "collect":
         collect(given.pairs, given.model, given.folder, given.benchmarks)
+    elif given.command == "rough":
+        fit_rough(given.pairs)
     else:
         fit_all(given.pairs, given.foreign)
 

@@ -7,6 +7,7 @@ tells them apart. Numbers are compared by value, however they are written ("a qu
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Form = tuple[str, Fraction]
 """A value in a base unit, such as ("s", 3600) for an hour; the unit of a bare number is ""."""
 
+CENTURIES: Final = 1000
+"""Years from which on the 1800s are a century, and not some years."""
 MAX_DIGITS: Final = 24
 """Longer runs of digits are identifiers; they are compared by their first digits."""
 
@@ -78,6 +81,14 @@ _THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _DECADE: Final = re.compile(r"(?:(\d{1,2})世[纪紀])?(\d{1,3}0)(?:年代|er\b)")
 """20世纪70年代, 1970年代, die 70er."""
+_TIMES: Final = re.compile(
+    r"(\d[\d.,]*)\s*(?:([十百千万萬亿億]+)(?!分)|"
+    r"(mil|mille|tausend|milliarden?|milliards?|millionen|millions?|mill[oó]n|millones)\b)",
+    re.IGNORECASE,
+)
+"""100万, 3,5 Millionen, 20 mil; 百分 is per cent."""
+_TIMES_OF: Final = {"mil": 10**3, "mille": 10**3, "tausend": 10**3, "milliard": 10**9, "mill": 10**6}
+"""By how these words begin, the longest first."""
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(
@@ -168,6 +179,8 @@ def _forms(value: Fraction, words: Sequence[str], after: int) -> frozenset[Form]
     forms = {("", value)}
     if after < len(words) and words[after] == "s" and value % 10 == 0:
         forms.add(("decade", value % 100))
+        if value >= CENTURIES and value % 100 == 0:
+            forms.add(("", value / 100 + 1))  # the 1800s are the 19th century
     if place < len(words) and words[place] in _UNITS:
         base, size = _UNITS[words[place]]
         forms.add((base, value * size))
@@ -195,7 +208,7 @@ def compare_quantities(item: str, other: str, *, foreign: bool = False) -> Compa
     """
     if not foreign:
         return _compared(item, other, foreign=False)
-    item, other = (_DECADE.sub(_decade, narrow(text)) for text in (item, other))
+    item, other = (_TIMES.sub(_product, _DECADE.sub(_decade, narrow(text))) for text in (item, other))
     found = [_compared(item, other, foreign=True)]
     if item != (read := in_english_digits(item)):
         found.append(_compared(read, other, foreign=True))
@@ -210,9 +223,23 @@ def _decade(found: re.Match[str]) -> str:
     return f"{100 * (int(century) - 1) + int(years)}s" if century and len(years) == 2 else f"{years}s"
 
 
+def _product(found: re.Match[str]) -> str:
+    """A number in digits with a power of ten after it, all in digits; as it stands where that is no whole number."""
+    digits, signs, word = found[1].rstrip(".,"), found[2], found[3]
+    whole = _THOUSANDS.sub("", digits).replace(",", ".")
+    if whole.count(".") > 1:
+        return found[0]
+    if signs:
+        times = math.prod(_HAN_POWERS[sign] for sign in signs)
+    else:
+        times = next(n for begin, n in sorted(_TIMES_OF.items(), reverse=True) if word.lower().startswith(begin))
+    value = Fraction(whole[:MAX_DIGITS]) * times
+    return f"{value.numerator} " if value.denominator == 1 else found[0]
+
+
 def _compared(item: str, other: str, *, foreign: bool) -> Comparison:
     of_item, of_other = quantities(item), quantities(other)
-    in_item, in_other = _stated(item, of_item), _stated(other, of_other)
+    in_item, in_other = _stated(item), _stated(other)
     if foreign:
         in_item, in_other = (
             stated | _readings(frozenset(("", value) for value in han_values(text)))
@@ -251,10 +278,11 @@ def _han_value(signs: str) -> int:
     return total + part + digit
 
 
-def _stated(text: str, found: Sequence[Quantity]) -> frozenset[Form]:
+@lru_cache(maxsize=4096)
+def _stated(text: str) -> frozenset[Form]:
     """All that a text states, "an hour" among it, which holds no number."""
     ones = {_UNITS[unit] for unit in _ONE_UNIT.findall(text.lower())}
-    return _readings(frozenset(ones).union(*(q.forms for q in found)))
+    return _readings(frozenset(ones).union(*(q.forms for q in quantities(text))))
 
 
 def _readings(forms: frozenset[Form]) -> frozenset[Form]:

@@ -208,6 +208,32 @@ def test_a_century_may_be_in_words() -> None:
     assert compare_quantities("in the eighteenth century", "在19世纪", foreign=True).added == 1
 
 
+@pytest.mark.parametrize("said", ["in the 1800s", "in the nineteenth century"])
+def test_a_century_may_be_in_its_years(said: str) -> None:
+    there, back = compare_quantities(said, "19世纪", foreign=True), compare_quantities("19世纪", said, foreign=True)
+    assert (there.missing, there.added, back.missing, back.added) == (0, 0, 0, 0)
+    assert compare_quantities(said, "18世纪", foreign=True).added == 1
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("1 million people", "100万人"), ("1,500,000 people", "1.5百万人"), ("35,000 people", "3.5万人"),
+        ("15,000,000 people", "1500万人"), ("2 billion people", "2 Milliarden Menschen"),
+        ("3.5 million people", "3,5 Millionen Menschen"), ("20,000 people", "20 mil personas"),
+        ("1,200,000 people", "1.200 mil personas"), ("6,000 people", "6 tausend Menschen"),
+    ],
+)  # fmt: skip
+def test_digits_before_a_power_of_ten(english: str, said: str) -> None:
+    assert compare_quantities(english, said, foreign=True) == Comparison(1, 0, 0)
+    assert compare_quantities(english.replace("people", "people and 7 cats"), said, foreign=True).missing == 1
+    assert compare_quantities("41 people", said, foreign=True) == Comparison(1, 1, 1)
+
+
+def test_percent_in_chinese_is_no_hundred() -> None:
+    assert compare_quantities("about 20 of them", "大约20百分点", foreign=True) == Comparison(1, 0, 0)
+
+
 def test_a_word_with_such_a_sign_adds_no_number() -> None:
     assert compare_quantities("They are 7.", "一般来说，它们是7个，十分好。", foreign=True) == Comparison(1, 0, 0)
 
@@ -218,7 +244,7 @@ def test_lists_of_numbers_are_no_decimals() -> None:
     assert compare_quantities(english, chinese.replace("5", "6"), foreign=True) == Comparison(5, 1, 1)
 
 
-@given(TEXTS, st.text(alphabet="一二三百万亿零两，。（）3,5.个", max_size=40))
+@given(TEXTS, st.text(alphabet="一二三百万亿零两，。（）3,5.个 mil", max_size=40))
 def test_any_text_of_another_language_can_be_read(one: str, other: str) -> None:
     there, back = compare_quantities(one, other, foreign=True), compare_quantities(other, one, foreign=True)
     assert there.missing <= there.stated

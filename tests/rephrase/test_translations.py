@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from auditor.embedding import load_embedder
 from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.detector import Rephrase, Rephraser
+from auditor.rephrase.views import ANSWERED, OPTIONS, QUESTION, record_views
 from auditor.sources import TextField
 from auditor.types import Item
 from rephrase.problems import benchmark
@@ -111,3 +113,29 @@ def test_how_much_alike_the_items_are_says_nothing_of_a_translation(rephraser: R
     found, again = scanned(rephraser, *texts)[0], scanned(others, *texts)[0]
     assert {r.row for r in found} == set(range(len(texts)))
     assert [(r.items, r.signals, r.log_odds) for r in again] == [(r.items, r.signals, r.log_odds) for r in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be", "expected"),
+    [
+        (ASKED, {QUESTION, ANSWERED}, {QUESTION}),
+        (ASKED + "光合作用", {QUESTION, ANSWERED}, {QUESTION, ANSWERED}),
+        (LISTED, {OPTIONS}, {OPTIONS}),
+    ],
+)
+def test_which_view_a_translation_is_shows_piece_by_piece(
+    rephraser: Rephraser, text: str, may_be: set[int], expected: set[int]
+) -> None:
+    bank, verifier = rephraser._bank, rephraser.verifier
+    views = [(0, view) for view in record_views([TextField("prompt", "user", text)])]
+    unit = next(
+        n for n, items in enumerate(bank.units) if bank.views[bank.unit_of.searchsorted(n)].text == CHOICES.question
+    )
+    rough = next(c for c in rephraser.candidates(views, -math.inf) if c.pair.unit == unit)
+    kinds = {bank.views[pair.view].kind for pair in verifier._readings_of(rough.pair, rough.looked)}
+    assert kinds == may_be
+    # the view that the embedding of the whole text prefers does not decide
+    others = [rough.pair, *verifier._readings_of(rough.pair, rough.looked)]
+    (close, *more) = [next(rephraser.closely([replace(rough, pair=pair)])).pair for pair in others]
+    assert bank.views[close.view].kind in expected
+    assert all(pair == close for pair in more)
