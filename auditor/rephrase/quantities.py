@@ -81,14 +81,16 @@ _THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _DECADE: Final = re.compile(r"(?:(\d{1,2})世[纪紀])?(\d{1,3}0)(?:年代|er\b)")
 """20世纪70年代, 1970年代, die 70er."""
+_HAN_POWER: Final = f"[{''.join(_HAN_POWERS)}]++(?!分)"
 _TIMES: Final = re.compile(
-    r"(\d[\d.,]*)\s*(?:([十百千万萬亿億]+)(?!分)|"
-    r"(mil|mille|tausend|milliarden?|milliards?|millionen|millions?|mill[oó]n|millones)\b)",
+    rf"(?<!\d)(?<!\d[.,])\d[\d.,]*+\s*+(?:(?P<han>{_HAN_POWER}(?:\d[\d.,]*+(?:{_HAN_POWER})?)*+)|"
+    r"(?P<word>mil|mille|tausend|milliarden?|milliards?|millionen|millions?|mill[oó]n|millones)\b)",
     re.IGNORECASE,
 )
-"""100万, 3,5 Millionen, 20 mil; 百分 is per cent."""
-_TIMES_OF: Final = {"mil": 10**3, "mille": 10**3, "tausend": 10**3, "milliard": 10**9, "mill": 10**6}
-"""By how these words begin, the longest first."""
+"""100万, 3亿5000万, 3,5 Millionen, 20 mil; 百分 is per cent."""
+_TERM: Final = re.compile(rf"(\d[\d.,]*+)\s*+({_HAN_POWER}|[a-zó]++|)", re.IGNORECASE)
+_TIMES_OF: Final = {"tausend": 10**3, "milliard": 10**9, "mille": 10**3, "mill": 10**6, "mil": 10**3}
+"""By how these words begin."""
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(
@@ -225,16 +227,17 @@ def _decade(found: re.Match[str]) -> str:
 
 def _product(found: re.Match[str]) -> str:
     """A number in digits with a power of ten after it, all in digits; as it stands where that is no whole number."""
-    digits, signs, word = found[1].rstrip(".,"), found[2], found[3]
-    whole = _THOUSANDS.sub("", digits).replace(",", ".")
-    if whole.count(".") > 1:
-        return found[0]
-    if signs:
-        times = math.prod(_HAN_POWERS[sign] for sign in signs)
-    else:
-        times = next(n for begin, n in sorted(_TIMES_OF.items(), reverse=True) if word.lower().startswith(begin))
-    value = Fraction(whole[:MAX_DIGITS]) * times
-    return f"{value.numerator} " if value.denominator == 1 else found[0]
+    total = Fraction(0)
+    for digits, power in _TERM.findall(found[0]):
+        whole = _THOUSANDS.sub("", digits.rstrip(".,")).replace(",", ".")
+        if whole.count(".") > 1:
+            return found[0]
+        if found["word"]:
+            times = next(n for begin, n in _TIMES_OF.items() if power.lower().startswith(begin))
+        else:
+            times = math.prod(_HAN_POWERS[sign] for sign in power)
+        total += Fraction(whole[:MAX_DIGITS]) * times
+    return f"{total.numerator} " if total.denominator == 1 else found[0]
 
 
 def _compared(item: str, other: str, *, foreign: bool) -> Comparison:

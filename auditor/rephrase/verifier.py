@@ -215,7 +215,7 @@ class Verifier:
         options = [number for number in place if bank.views[number].kind == OPTIONS]
         if options and len(_OPTION.findall(text)) > 1:
             return options
-        return [number for number in place if number not in options]
+        return [number for number in place if number not in options] or list(place)
 
     def _distinct(self, near: Sequence[int], text: str, rivals: int, same: float) -> list[int]:
         """Of views from the nearest on, those that ask different things; of those that the embedding takes for

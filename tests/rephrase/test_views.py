@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -256,3 +257,9 @@ def test_a_paragraph_of_a_long_record_is_a_view_of_its_own() -> None:
     text = f"{around}\n\n{asked}\n\n{around}"
     found = [v for v in record_views([TextField("text", "", text)]) if v.text == asked]
     assert [(text[v.begin : v.end], v.field) for v in found] == [(asked, 0)]
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x17F), max_size=60))
+def test_words_are_counted_the_same_in_any_alphabet(text: str) -> None:
+    assert word_count(text) == len(re.findall(r"[^\W_]+", text))
+    assert word_count(f"{text} é") == word_count(f"{text} e")
