@@ -19,7 +19,7 @@ from rapidfuzz import fuzz
 from auditor.kernels.lookalikes import best_leads
 from auditor.rephrase.bank import stemmed
 from auditor.rephrase.quantities import compare_quantities
-from auditor.rephrase.signals import asks
+from auditor.rephrase.signals import asks, is_latin
 from auditor.rephrase.views import word_count
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ the item's numbers that the text lacks, and where it has others. Half as many te
 seven more rephrases of MMLU and four more of GSM8K."""
 LAST_IN_FAVOUR: Final = "whole_alignment"
 """What comes after it only counts against a text."""
+UNSORTED: Final = -2.2
+"""Added to the log odds by word vectors where a script has no blanks, so that the words of a text cannot be sorted: the
+same bar then asks as much as it did of all texts before there was a second comparison."""
 HEAD_START: Final = -1.0
 """Log odds by word vectors, above `rephrase_prefilter`, from which on a text is compared by its letters."""
 TENFOLD: Final = 0.8
@@ -138,6 +141,8 @@ class Lookup:
     def _compared(self, text: str, views: NDArray[np.int64], leads: NDArray[np.float32], least: float) -> float:
         """Log odds of the likeliest of some views, by their letters and numbers too; those that stay below `least` are
         not measured to the end."""
+        if not is_latin(text):
+            return float(leads.max()) + UNSORTED
         best = NONE
         for view, lead in zip(views.tolist(), leads.tolist(), strict=True):
             if view < 0:

@@ -100,7 +100,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
-def _is_latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
     """Whether more signs are of Latin words than of other scripts; single letters are the names of options and of what
     is unknown in any language."""
     return text.isascii() or sum(map(len, _LATIN_RUN.findall(text))) >= len(_FOREIGN.findall(text))
@@ -122,7 +122,7 @@ def _is_english(text: str) -> bool | None:
 
 def is_foreign(one: str, other: str) -> bool:
     """Whether two texts are in different languages, as far as scripts and English tell."""
-    if _is_latin(one) != _is_latin(other):
+    if is_latin(one) != is_latin(other):
         return True
     english = (_is_english(one), _is_english(other))
     return None not in english and english[0] != english[1]
@@ -134,7 +134,7 @@ def asks(text: str) -> bool:
 
     True of a text that is neither in English nor in Chinese: orders of other languages are not known.
     """
-    if not _is_latin(text):
+    if not is_latin(text):
         if not _HAN.search(text) or _KANA_OR_HANGUL.search(text):
             return True
         return bool(_QUESTION_MARKS.search(text) or not _ENDED.search(text) or _HAN_ASKS.search(text))

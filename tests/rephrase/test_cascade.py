@@ -18,7 +18,7 @@ from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
 from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser, _may_be_variant
 from auditor.rephrase.loading import sharing_cores
-from auditor.rephrase.lookup import CHOSEN, FEWEST_WORDS, LETTERS, NONE, ORDINARY_WORDS, TELLS, Lookup
+from auditor.rephrase.lookup import CHOSEN, FEWEST_WORDS, LETTERS, NONE, ORDINARY_WORDS, TELLS, UNSORTED, Lookup
 from auditor.rephrase.scoring import ANSWERED, log_odds, rough_at_most, rough_log_odds
 from auditor.rephrase.signals import Rarity, measure
 from auditor.rephrase.verifier import products
@@ -96,6 +96,16 @@ def test_a_paraphrase_passes_by_its_letters_and_what_tells_something_else_does_n
     assert lead[passes] == pytest.approx(leads[passes].max(axis=1))
     everything = Lookup(rephraser._bank, [slice(0, len(rephraser._bank.views))], -100.0)
     assert everything.worth(words.bags(["", *TEXTS]), ["", *TEXTS])[1].all()
+
+
+def test_where_words_cannot_be_sorted_letters_do_not_count(rephraser: Rephraser) -> None:
+    views = np.zeros(CHOSEN, np.int64)
+    leads = np.array([1.0, 0.5, -1.0, -3.0], np.float32)
+    assert rephraser._lookup._compared("每个盒子里有12支蜡笔，老师给了30个孩子。", views, leads, -2.5) == pytest.approx(
+        1.0 + UNSORTED
+    )
+    english = rephraser._lookup._compared(rephraser._bank.views[0].text, views, leads, -2.5)
+    assert english > 1.0 > UNSORTED
 
 
 def test_the_likeliest_views_come_first_and_a_text_that_only_tells_is_held_back(rephraser: Rephraser) -> None:
