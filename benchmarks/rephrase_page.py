@@ -46,8 +46,8 @@ if the given integer is a prime number"): they are neither rephrases to be found
 - `gsm8k train` and `alpaca` hold nothing: every call is false.
 
 Sets with an asterisk: the odds were fitted on their odd-numbered half, so the even half is the fairer figure. It is not
-unseen: which signals there are, the weights of replies and of parameters, and how long a part may be in the first step
-were decided with both halves, and US history, in sight; the signals of translations after reading MMLU's in Chinese."""
+unseen: which signals there are, the weights of replies and of parameters, and the bars of the first step were decided
+with both halves, and US history, in sight; the signals of translations after reading MMLU's in Chinese."""
 
 
 def page() -> str:
