@@ -6,7 +6,8 @@
 here, in plain Python; a logistic regression of five signals is fitted to the odd-numbered half of the rephrases of
 GSM8K, MMLU and GSM-Plus against the odd-numbered clean rows, each kind of rephrase weighing the same. `letters`: the
 likeliest of them are compared by their letters and numbers too, and a second regression is fitted. It prints the
-weights as they stand in `auditor/rephrase/lookup.py`, and what a gate with them lets through of the even half.
+weights as they stand in `auditor/rephrase/lookup.py`, and what the first comparison lets through of the even half, or
+what different bars of the second let through of all rows.
 """
 
 from __future__ import annotations
@@ -59,8 +60,6 @@ UNSEEN: Final = ("inside paragraph", "inside sentences", "distraction insertion"
 """Sets that no weight is fitted to, nor the bars."""
 ALL_SPLICED, SPLICED = 20_000, 2500
 """Rows of the speed benchmark, and how many of them say what a bar costs."""
-LOWERED: Final = 0.0
-"""What the first bar is lowered by for the fit of the second."""
 ROUNDS: Final = 4
 """Which view of a record and which of its item belong together is decided with the weights of the round before."""
 
@@ -209,7 +208,7 @@ def fit(pairs: Sequence[Compared]) -> None:
     shown = ", ".join(f"{w:.2f}" for w in model.coef_[0][:4])
     print(f"WEIGHTS [{shown}, {WEIGHTS[4]:.2f}, {intercept:.2f}] TELLS {model.coef_[0][4]:.2f}")
     for label, odds in (("fitted", scores), ("as it ships", x @ kept + float(WEIGHTS[5]))):
-        passes = odds - bars - price >= ScanConfig().rephrase_prefilter
+        passes = odds - bars - price >= ScanConfig().rephrase_prefilter + HEAD_START
         for name in dict.fromkeys(names.tolist()):
             of = (names == name) & ~odd
             there, through = len(set(rows[of].tolist())), len(set(rows[of & passes].tolist()))
@@ -228,11 +227,11 @@ class Lettered:
     is_clean: bool
     words: int
     signals: tuple[float, ...]
-    """In the order of `LETTERED`."""
+    """In the order of `LETTERS`."""
 
 
 def lettered() -> list[Lettered]:
-    """The pairs that are compared by letters, with bars lowered."""
+    """The pairs that are compared by letters."""
     config = ScanConfig(detectors=("rephrase",))
     index = BenchmarkIndex.build([auditor.load_benchmark(f"{b}={PLACES[b]}") for b in BENCHMARKS], config)
     bank, options = bank_of(index, load_embedder(config.model)), ReadOptions()
@@ -251,7 +250,7 @@ def lettered() -> list[Lettered]:
         for begin in range(0, len(views), 512):
             some = views[begin : begin + 512]
             texts = [view.text for _, view in some]
-            bars = lookup.price(texts) + (config.rephrase_prefilter + HEAD_START - LOWERED)
+            bars = lookup.price(texts) + (config.rephrase_prefilter + HEAD_START)
             likely, leads = lookup.likeliest(bank.words.bags(texts), texts, bars)
             for part, (number, view) in enumerate(some):
                 row = rows[number]

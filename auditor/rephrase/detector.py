@@ -60,7 +60,7 @@ class Rephrase:
     items: tuple[int, ...]
     """Numbers of the items in the index, all of which ask the same."""
     item_text: str
-    """The view of the item that is nearest."""
+    """The view of the item that it is compared with."""
     signals: RephraseSignals
     log_odds: float
     rival_odds: float

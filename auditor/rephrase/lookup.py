@@ -43,7 +43,8 @@ that the item says, and of the nats that both say; what is added to a share; the
 TELLS: Final = -3.54
 """Log odds where the item asks and the text only tells, as most of what answers hold."""
 CHOSEN: Final = 4
-"""Views that are compared by their letters too: the likeliest by word vectors."""
+"""Views that are compared by their letters too: of all benchmarks together the likeliest by word vectors; several may
+be of one item."""
 LETTERS: Final = {"lead": 0.69, "whole_alignment": 23.25, "missing": -3.20, "added": -3.21, "intercept": -12.94}
 """Log odds for those of `WEIGHTS`, above the bar; for rapidfuzz's token sort ratio; and, against it, for the share of
 the item's numbers that the text lacks, and where it has others. Half of the words pass that would pass by word vectors
@@ -53,8 +54,8 @@ that we cannot read should not decide."""
 LAST_IN_FAVOUR: Final = "whole_alignment"
 """What comes after it only counts against a text."""
 UNSORTED: Final = -2.2
-"""Added to the log odds by word vectors where a script has no blanks, so that the words of a text cannot be sorted: the
-same bar then asks as much as it did of all texts before there was a second comparison."""
+"""Added to the log odds by word vectors of a text that is not in Latin letters, of which they are all: where a script
+has no blanks, words cannot be sorted. The same bar then asks as much as of all texts before letters were compared."""
 HEAD_START: Final = -1.0
 """Log odds by word vectors, above `rephrase_prefilter`, from which on a text is compared by its letters."""
 TENFOLD: Final = 0.8
@@ -122,8 +123,9 @@ class Lookup:
     def likeliest(
         self, bags: Bags, texts: Sequence[str], bars: NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The views that each text is likeliest to stand for, and their log odds by word vectors: [texts, CHOSEN]; odds
-        below the `bars` of the texts are as if all of them asked."""
+        """The views that each text is likeliest to stand for, -1 where there are fewer, and their log odds by word
+        vectors: [texts, CHOSEN]. They are chosen as if each text asked; what only tells is taken off afterwards, and
+        not below the `bars` of the texts."""
         arrays = self._bank.arrays
         start, ids = stemmed(bags, arrays.stem_of)
         views = np.full((len(start) - 1, CHOSEN), -1, np.int64)
@@ -135,7 +137,7 @@ class Lookup:
             arrays.coarse, self._bank.benchmark_of, self._nats, arrays.coarse_ordinary, self._bars, WEIGHTS, LOOKED_AT,
             views, leads,
         )  # fmt: skip
-        for i in np.flatnonzero(leads[:, 0] >= bars).tolist():
+        for i in np.flatnonzero((leads[:, 0] >= bars) & (views[:, 0] >= 0)).tolist():
             if not asks(texts[i]):
                 leads[i, self._asks[views[i]]] += TELLS
         return views, leads
@@ -152,7 +154,7 @@ class Lookup:
             odds = LETTERS["intercept"]
             for name, value in self._signals(text, view, lead):
                 odds += LETTERS[name] * value
-                if name == LAST_IN_FAVOUR and odds <= max(best, least):
+                if name == LAST_IN_FAVOUR and (odds < least or odds <= best):
                     break
             best = max(best, odds)
         return best

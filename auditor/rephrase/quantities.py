@@ -23,7 +23,7 @@ Form = tuple[str, Fraction]
 """A value in a base unit, such as ("s", 3600) for an hour; the unit of a bare number is ""."""
 
 CENTURIES: Final = 1000
-"""Years from which on the 1800s are a century, and not some years."""
+"""Years from which on the 1800s are a century, the 19th, and no decade."""
 MAX_DIGITS: Final = 24
 """Longer runs of digits are identifiers; they are compared by their first digits."""
 
@@ -81,16 +81,23 @@ _THOUSANDS: Final = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _DECIMALS: Final = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _DECADE: Final = re.compile(r"(?:(\d{1,2})世[纪紀])?(\d{1,3}0)(?:年代|er\b)")
 """20世纪70年代, 1970年代, die 70er."""
-_HAN_POWER: Final = f"[{''.join(_HAN_POWERS)}]++(?!分)"
-_TIMES: Final = re.compile(
-    rf"(?<!\d)(?<!\d[.,])\d[\d.,]*+\s*+(?:(?P<han>{_HAN_POWER}(?:\d[\d.,]*+(?:{_HAN_POWER})?)*+)|"
-    r"(?P<word>mil|mille|tausend|milliarden?|milliards?|millionen|millions?|mill[oó]n|millones)\b)",
-    re.IGNORECASE,
+_HAN_POWER: Final = "(?:[十万萬亿億]|百(?!帕)|千(?![克米瓦卡赫帕焦伏升]|字节)){1,4}+(?!分)"
+"""千克 is a kilogram, 百分 per cent."""
+_WORD_POWER: Final = (
+    r"(?ai:mil\s+millones|mil|mille|tausend|milliarden?|milliards?|millionen|millions?|mill[oóÓ]n|millones)\b"
 )
-"""100万, 3亿5000万, 3,5 Millionen, 20 mil; 百分 is per cent."""
-_TERM: Final = re.compile(rf"(\d[\d.,]*+)\s*+({_HAN_POWER}|[a-zó]++|)", re.IGNORECASE)
-_TIMES_OF: Final = {"tausend": 10**3, "milliard": 10**9, "mille": 10**3, "mill": 10**6, "mil": 10**3}
-"""By how these words begin."""
+_TIMES: Final = re.compile(
+    rf"(?<!\d)(?<!\d[.,])\d[\d.,]*+\s*+(?:(?P<han>{_HAN_POWER}(?:\d[\d.,]*+(?:{_HAN_POWER})?)*+)|(?P<word>{_WORD_POWER}))"
+)
+"""100万, 3亿5000万, 3,5 Millionen, 20 mil."""
+_TERM: Final = re.compile(rf"(\d[\d.,]*+)\s*+({_HAN_POWER}|)")
+_TIMES_OF: Final = {
+    "mil mill": 10**9, "tausend": 10**3, "milliard": 10**9, "mille": 10**3, "mill": 10**6, "mil": 10**3,
+}  # fmt: skip
+"""By how these words begin; the first that fits."""
+_WITH_POINTS: Final = ("million", "millions")
+"""Of these the number may be English, in which a point is never among thousands."""
+_CENTURY: Final = re.compile(r"(\d{1,2})世[纪紀]")
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
 _WORDS: Final = re.compile(
@@ -111,7 +118,8 @@ class Quantity:
 
     value: Fraction
     forms: frozenset[Form]
-    """The value, and what it is in the base of the unit that follows; of the 1980s and the 80s, the decade."""
+    """The value, and what it is in the base of the unit that follows; of the 1980s and the 80s, the decade; of the
+    1800s and the 19th century, the century."""
     in_digits: bool
 
     @property
@@ -179,10 +187,13 @@ def _forms(value: Fraction, words: Sequence[str], after: int) -> frozenset[Form]
     while place < min(after + 3, len(words)) and words[place] in _BETWEEN:
         place += 1
     forms = {("", value)}
-    if after < len(words) and words[after] == "s" and value % 10 == 0:
+    following = words[after] if after < len(words) else ""
+    if following == "s" and value >= CENTURIES and value % 100 == 0:
+        forms.add(("century", value / 100 + 1))
+    elif following == "s" and value % 10 == 0:
         forms.add(("decade", value % 100))
-        if value >= CENTURIES and value % 100 == 0:
-            forms.add(("", value / 100 + 1))  # the 1800s are the 19th century
+    if "century" in words[after : after + 2] and following in {"century", "st", "nd", "rd", "th"}:
+        forms.add(("century", value))
     if place < len(words) and words[place] in _UNITS:
         base, size = _UNITS[words[place]]
         forms.add((base, value * size))
@@ -210,7 +221,10 @@ def compare_quantities(item: str, other: str, *, foreign: bool = False) -> Compa
     """
     if not foreign:
         return _compared(item, other, foreign=False)
-    item, other = (_TIMES.sub(_product, _DECADE.sub(_decade, narrow(text))) for text in (item, other))
+    item, other = (
+        _TIMES.sub(_product, _CENTURY.sub(r"\1th century ", _DECADE.sub(_decade, narrow(text))))
+        for text in (item, other)
+    )
     found = [_compared(item, other, foreign=True)]
     if item != (read := in_english_digits(item)):
         found.append(_compared(read, other, foreign=True))
@@ -227,15 +241,18 @@ def _decade(found: re.Match[str]) -> str:
 
 def _product(found: re.Match[str]) -> str:
     """A number in digits with a power of ten after it, all in digits; as it stands where that is no whole number."""
+    word = " ".join((found["word"] or "").lower().split())
     total = Fraction(0)
     for digits, power in _TERM.findall(found[0]):
-        whole = _THOUSANDS.sub("", digits.rstrip(".,")).replace(",", ".")
+        plain = digits.rstrip(".,")
+        if word and word not in _WITH_POINTS:
+            whole = _THOUSANDS.sub("", plain).replace(",", ".")
+            times = next(n for begin, n in _TIMES_OF.items() if word.startswith(begin))
+        else:
+            whole = plain.replace(",", "")
+            times = 10**6 if word else math.prod(_HAN_POWERS[sign] for sign in power)
         if whole.count(".") > 1:
             return found[0]
-        if found["word"]:
-            times = next(n for begin, n in _TIMES_OF.items() if power.lower().startswith(begin))
-        else:
-            times = math.prod(_HAN_POWERS[sign] for sign in power)
         total += Fraction(whole[:MAX_DIGITS]) * times
     return f"{total.numerator} " if total.denominator == 1 else found[0]
 

@@ -165,7 +165,7 @@ class RephraseSignals:
     median, or, where the languages differ, a text that says something else; 1 is the same text."""
 
     similarity: float
-    """Of the record's view and the item's nearest one."""
+    """Of the record's view and the item's that it is compared with."""
     gap: float
     """How much nearer it is than the nearest other item of the benchmark that asks something else; negative where that
     one is nearer."""

@@ -71,7 +71,7 @@ class Pair:
     unit: int
     """Which items (see `Bank.units`)."""
     view: int
-    """The view of the item that is nearest."""
+    """The view of the item that is nearest; after a close look at a translation, the one that fits best."""
     signals: RephraseSignals
     odds: float
     """Log odds, roughly or closely."""
@@ -243,7 +243,7 @@ class Verifier:
         else is scanned changes nothing."""
         texts: list[str] = []
         for looked, pair, _ in measured:
-            texts += [looked.text, *(self.text_of(other) for other in self._readings_of(pair, looked))]
+            texts += [looked.text, *(self._text_of(pair.unit, view) for view in self._views_of(pair, looked))]
             if looked.program is not None:
                 texts += [looked.view.text, body_of(looked.program)]
         pieces = self._looks.at(texts)
@@ -283,26 +283,25 @@ class Verifier:
         best = next((other for other in nearest if other.unit == pair.unit), pair)
         best = self._with_answer(best, looked.view, benchmark)
         measured = []
-        for reading in self._readings_of(best, looked):
-            text = self.text_of(reading)
+        for view in self._views_of(best, looked):
+            text = self._text_of(best.unit, view)
             if text not in pieces:  # another view of the item is nearest now
                 pieces |= self._looks.at([text])
+            reading = best if view == best.view else self._read_as(best, view, benchmark, looked)
             measured.append(self._piecewise(reading, benchmark, pieces[looked.text], pieces[text]))
         return max(measured, key=lambda pair: pair.odds)
 
-    def _readings_of(self, pair: Pair, looked: Looked) -> list[Pair]:
-        """A pair, and of two languages the same with the other views of the item that the text may be: which of them it
+    def _views_of(self, pair: Pair, looked: Looked) -> list[int]:
+        """The view of a pair, and of two languages the other views of the item that the text may be: which of them it
         is shows piece by piece."""
         if not pair.signals.foreign or pair.unit in self._bank.programs:
-            return [pair]
-        readings = [pair]
-        for view in self._fitting(pair.view, looked.text):
-            if view != pair.view:
-                signals = self._measure(
-                    view, int(self._bank.benchmark_of[view]), looked, pair.signals.similarity, pair.signals.gap
-                )
-                readings.append(Pair(pair.unit, view, replace(signals, answered=pair.signals.answered), pair.odds))
-        return readings
+            return [pair.view]
+        return [pair.view, *(view for view in self._fitting(pair.view, looked.text) if view != pair.view)]
+
+    def _read_as(self, pair: Pair, view: int, benchmark: int, looked: Looked) -> Pair:
+        """A pair with another view of the item."""
+        signals = self._measure(view, benchmark, looked, pair.signals.similarity, pair.signals.gap)
+        return Pair(pair.unit, view, replace(signals, answered=pair.signals.answered), pair.odds)
 
     def _with_answer(self, pair: Pair, view: RecordView, benchmark: int) -> Pair:
         """A pair with what the record's reply says of the item's answer."""
@@ -326,16 +325,22 @@ class Verifier:
         is_apart = pair.signals.foreign and not pair.signals.is_program
         zero = self._unlike.covered if is_apart else float(self._bank.arrays.ordinary_covered[benchmark])
         more = math.log((len(of_text.ids) + FEW_PIECES) / (len(of_item.ids) + FEW_PIECES))
+        similarity = pair.signals.similarity
+        if is_apart:  # of the view that was chosen, not of the one that was nearest
+            similarity = (float(of_text.whole @ of_item.whole) - self._unlike.cosine) / (1 - self._unlike.cosine)
         signals = replace(
             pair.signals, covered=(covered - zero) / (1 - zero), warranted=(warranted - zero) / (1 - zero),
-            shorter=max(-more, 0.0), longer=max(more, 0.0),
+            shorter=max(-more, 0.0), longer=max(more, 0.0), similarity=similarity,
         )  # fmt: skip
         return replace(pair, signals=signals, odds=log_odds(signals))
 
     def text_of(self, pair: Pair) -> str:
-        """What of the item is compared: its nearest view, or what its program is for."""
-        program = self._bank.programs.get(pair.unit)
-        return program.purpose if program is not None else self._bank.views[pair.view].text
+        """What of the item is compared: the view, or what its program is for."""
+        return self._text_of(pair.unit, pair.view)
+
+    def _text_of(self, unit: int, view: int) -> str:
+        program = self._bank.programs.get(unit)
+        return program.purpose if program is not None else self._bank.views[view].text
 
     def _measure(self, view: int, benchmark: int, looked: Looked, similarity: float, gap: float) -> RephraseSignals:
         bank = self._bank

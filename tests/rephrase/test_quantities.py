@@ -223,7 +223,8 @@ def test_a_century_may_be_in_its_years(said: str) -> None:
         ("3.5 million people", "3,5 Millionen Menschen"), ("20,000 people", "20 mil personas"),
         ("1,200,000 people", "1.200 mil personas"), ("6,000 people", "6 tausend Menschen"),
         ("350,000,000 people", "3亿5000万人"), ("12,000 people", "1万2千人"), ("12,500 people", "1万2500人"),
-        ("10,000 people", "A.1万人"),
+        ("10,000 people", "A.1万人"), ("123.4 million people", "1.234亿人"), ("31,250 people", "3.125万人"),
+        ("2.345 million people", "2345000 человек"), ("2 billion people", "2 mil millones de personas"),
     ],
 )  # fmt: skip
 def test_digits_before_a_power_of_ten(english: str, said: str) -> None:
@@ -232,8 +233,30 @@ def test_digits_before_a_power_of_ten(english: str, said: str) -> None:
     assert compare_quantities("41 people", said, foreign=True) == Comparison(1, 1, 1)
 
 
-def test_percent_in_chinese_is_no_hundred() -> None:
-    assert compare_quantities("about 20 of them", "大约20百分点", foreign=True) == Comparison(1, 0, 0)
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("about 20 percentage points", "大约20百分点"), ("5 kilograms of rice", "5千克大米"), ("10 kilometers", "10千米"),
+        ("350 kilocalories", "350千卡"), ("30,000 kilowatts", "3万千瓦"), ("5,000 characters", "5千字"),
+    ],
+)  # fmt: skip
+def test_units_with_a_power_in_their_name(english: str, chinese: str) -> None:
+    assert compare_quantities(english, chinese, foreign=True) == Comparison(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["5 MİL", "5 mıl", "6 tauſend", "7 MILLÓN", "1" + "亿" * 600, "1亿" * 300, "1.2.3 mil", "9" * 900 + "万"]
+)
+def test_what_looks_like_a_power_is_left_alone(text: str) -> None:
+    assert compare_quantities("8 cats", text, foreign=True).missing == 1
+    assert compare_quantities(text, "8只猫", foreign=True).added == 1
+
+
+def test_the_1800s_are_a_century_and_nothing_else() -> None:
+    for other in ("19 cats", "the 1900s", "the 18th century"):
+        assert compare_quantities("in the 1800s", other) == Comparison(1, 1, 1)
+    for same in ("the 1800s", "the 19th century", "the nineteenth century"):
+        assert compare_quantities("in the 1800s", same) == Comparison(1, 0, 0)
 
 
 def test_a_word_with_such_a_sign_adds_no_number() -> None:

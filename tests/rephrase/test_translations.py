@@ -132,10 +132,21 @@ def test_which_view_a_translation_is_shows_piece_by_piece(
         n for n, items in enumerate(bank.units) if bank.views[bank.unit_of.searchsorted(n)].text == CHOICES.question
     )
     rough = next(c for c in rephraser.candidates(views, -math.inf) if c.pair.unit == unit)
-    kinds = {bank.views[pair.view].kind for pair in verifier._readings_of(rough.pair, rough.looked)}
-    assert kinds == may_be
+    views_of = verifier._views_of(rough.pair, rough.looked)
+    assert {bank.views[view].kind for view in views_of} == may_be
     # the view that the embedding of the whole text prefers does not decide
-    others = [rough.pair, *verifier._readings_of(rough.pair, rough.looked)]
-    (close, *more) = [next(rephraser.closely([replace(rough, pair=pair)])).pair for pair in others]
-    assert bank.views[close.view].kind in expected
-    assert all(pair == close for pair in more)
+    pieces = verifier._looks.at([text])
+    close = [
+        verifier._closely(rough.looked, rough.pair, 0, [verifier._read_as(rough.pair, view, 0, rough.looked)], pieces)
+        for view in views_of
+    ]
+    assert all(pair == close[0] for pair in close)
+    assert bank.views[close[0].view].kind in expected
+    alone = []
+    for view in views_of:
+        of_item = verifier._looks.at([bank.views[view].text])[bank.views[view].text]
+        reading = verifier._read_as(rough.pair, view, 0, rough.looked)
+        alone.append(verifier._piecewise(reading, 0, pieces[text], of_item))
+    assert close[0].odds == max(pair.odds for pair in alone)
+    best = max(alone, key=lambda pair: pair.odds)
+    assert (close[0].view, close[0].signals) == (best.view, best.signals)
