@@ -101,7 +101,7 @@ def sets_section(results: dict[str, Any]) -> Iterator[str]:
                 "" if part else percent(row["stated_false_discovery_rate"]),
                 "" if part else f"{percent(row['measured_false_discovery_rate'])} of {row['calls']}",
                 f"≥ {goal}" if goal and not part else "",
-                "" if not goal or part else yes(sure["f1"] >= goal),
+                "" if not goal or part else yes(unrounded(sure) >= goal),
             ])  # fmt: skip
     yield from table(head, body)
     empty = [
@@ -116,6 +116,11 @@ def sets_section(results: dict[str, Any]) -> Iterator[str]:
     if empty:
         yield ""
         yield from table(["rows that hold none", "rows", "called contaminated", "to review"], empty)
+
+
+def unrounded(found: dict[str, Any]) -> float:
+    """F1, to all its digits: .9496 is not .95."""
+    return float(2 * found["found"] / (found["of"] + found["found"] + found["wrong"]))
 
 
 def paper_section(results: dict[str, Any]) -> Iterator[str]:
