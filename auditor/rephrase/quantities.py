@@ -96,7 +96,9 @@ _TIMES_OF: Final = {
 }  # fmt: skip
 """By how these words begin; the first that fits."""
 _WITH_POINTS: Final = ("million", "millions")
-"""Of these the number may be English, in which a point is never among thousands."""
+"""Of these the number may be English, in which a point is never among thousands, or French."""
+_COMMAS: Final = re.compile(r",(?=\d{3}(?!\d))")
+"""Among thousands."""
 _CENTURY: Final = re.compile(r"(\d{1,2})世[纪紀]")
 _ALWAYS_PARTS: Final = frozenset({"half", "halves", "quarter", "quarters"})
 _BETWEEN: Final = frozenset({"of", "a", "an", "more"})
@@ -249,7 +251,7 @@ def _product(found: re.Match[str]) -> str:
             whole = _THOUSANDS.sub("", plain).replace(",", ".")
             times = next(n for begin, n in _TIMES_OF.items() if word.startswith(begin))
         else:
-            whole = plain.replace(",", "")
+            whole = _COMMAS.sub("", plain).replace(",", ".")
             times = 10**6 if word else math.prod(_HAN_POWERS[sign] for sign in power)
         if whole.count(".") > 1:
             return found[0]

@@ -224,6 +224,7 @@ def test_a_century_may_be_in_its_years(said: str) -> None:
         ("1,200,000 people", "1.200 mil personas"), ("6,000 people", "6 tausend Menschen"),
         ("350,000,000 people", "3亿5000万人"), ("12,000 people", "1万2千人"), ("12,500 people", "1万2500人"),
         ("10,000 people", "A.1万人"), ("123.4 million people", "1.234亿人"), ("31,250 people", "3.125万人"),
+        ("3.5 million people", "3,5 millions de personnes"), ("31,250,000 people", "3,125万人"),
         ("2.345 million people", "2345000 человек"), ("2 billion people", "2 mil millones de personas"),
     ],
 )  # fmt: skip
