@@ -331,10 +331,9 @@ def fit_all(path: Path, foreign: Sequence[Path]) -> None:
 def fit_rough(paths: Sequence[Path]) -> None:
     """Fit the rough odds of translations to the odd half, shifted so that the bar passes `ROUGH_SHARE` of it, and say
     what they and those that ship let through of the even half."""
-    kept, texts = [], {}
+    kept: list[Kept] = []
     for path in paths:
-        more, of_more, _ = pickle.loads(path.read_bytes())  # noqa: S301 - a file that `collect` wrote
-        kept, texts = kept + more, texts | of_more
+        kept += pickle.loads(path.read_bytes())[0]  # noqa: S301 - a file that `collect` wrote
     foreign = [p for p in kept if p.signals.foreign and not p.signals.changed and (p.right or p.is_clean)]
 
     def half(odd: int, odds: Callable[[RephraseSignals], float]) -> list[Kept]:
