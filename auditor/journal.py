@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from auditor.output import DirectoryLock
 
-JOURNAL_VERSION = 5
+JOURNAL_VERSION = 6
 DIRECTORY = UNFINISHED
 HEADER, BLOCKS = "header.json", "blocks.jsonl"
 SYNC_SECONDS = 5.0

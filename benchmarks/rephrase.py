@@ -164,9 +164,13 @@ def measure_sets(args: argparse.Namespace) -> None:
     kept_in = RESULTS / "rephrase.json"
     kept = json.loads(kept_in.read_text(encoding="utf-8"))["sets"] if kept_in.exists() else {}
     for name in args.sets or there:
-        found = measure(there[name](), workers=args.workers, model=args.model)
-        kept[name] = {**found, "commit": machine()["auditor_commit"]}
-        print(json.dumps(kept[name]), flush=True)
+        row = {**measure(there[name](), workers=args.workers, model=args.model), "commit": machine()["auditor_commit"]}
+        own = name
+        if args.model:
+            # beside what the set's own model finds; a folder's own path says nothing to others
+            own, row["model"] = f"{name}, {Path(args.model).name}", Path(args.model).name
+        kept[own] = row
+        print(json.dumps(row), flush=True)
         keep("rephrase", {"sets": kept}, args)
 
 

@@ -47,6 +47,7 @@ TEXT_SIGNALS = ("similarity", "gap", "missing", "added", "names_missing", "names
                 "formulas")  # fmt: skip
 PROGRAM_SIGNALS = ("similarity", "purpose", "body", "whole", "values", "values_share", "overlap", "name_share",
                    "structure", "alignment", "whole_alignment", "covered", "warranted")  # fmt: skip
+EXEMPLIFIED_SIGNALS = (*PROGRAM_SIGNALS, "examples", "examples_share", "examples_differ")
 FOREIGN_SIGNALS = ("gap", "missing", "added", "information", "covered", "warranted", "shorter", "longer", "tells",
                    "formulas", "untranslated")  # fmt: skip
 FLOOR = -5.0
@@ -82,12 +83,12 @@ def sets(folder: Path | None, model: str) -> dict[str, list[Row]]:
     """The rows of each set, the clean ones too."""
     found: dict[str, list[Row]] = {}
     for name, made in all_sets(folder).items():
-        if name.startswith(("inside", "gsm8k train", "alpaca", "gsm8k, ")):
+        if name.startswith(("inside", "gsm8k train", "alpaca", "gsm8k, ", "mbpp")):
             continue
         given = made()
         if given.model == model:
             found[name] = [row for row in given.rows if row.truth and row.part != "distraction insertion"]
-    kinds = ("chinese",) if model == "multilingual" else ("gsm8k", "alpaca", "dolly", "mbpp")
+    kinds = ("chinese",) if model == "multilingual" else ("gsm8k", "alpaca", "dolly", "mbpp", "asserts")
     found |= {f"clean {kind}": [row for row in clean_rows(kind) if not row.overlap] for kind in kinds}
     if model == "multilingual":
         return found
@@ -228,36 +229,35 @@ def report(
 TEXT_SETS = {"gsm8k": "gsm8k", "gsm-plus": "gsm8k", "mmlu": "mmlu"}
 """The benchmark of each set."""
 TEXT_CLEAN = ("clean gsm8k", "clean alpaca", "clean dolly", "clean more")
-PROGRAM_CLEAN = ("clean mbpp", "clean alpaca", "clean dolly", "clean more")
+PROGRAM_CLEAN = ("clean mbpp", "clean asserts", "clean alpaca", "clean dolly", "clean more")
 
 
 def kind_of(signals: RephraseSignals) -> str:
     """Which weights a pair is scored with."""
-    return "program" if signals.is_program else "foreign" if signals.foreign else "text"
+    if signals.is_program:
+        return "exemplified" if signals.has_examples else "program"
+    return "foreign" if signals.foreign else "text"
 
 
 @dataclass(frozen=True)
 class Kind:
     """What is fitted together."""
 
-    name: str
     sets: Mapping[str, str]
     """Sets of rephrases, and the benchmark of each."""
     clean: Sequence[str]
-    names: Sequence[str]
-    """The signals."""
+    forms: Mapping[str, Sequence[str]]
+    """The signals, of each form that a pair is scored in."""
     strength: float
     """C of the regression: the more rephrases and near misses there are, the less it need be held back."""
     clean_rate: float = CLEAN_RATE
     """Of a run's calibration."""
 
-    def has_form(self, pair: Kept) -> bool:
-        """Whether a pair is measured as one of this kind."""
-        return self.name == kind_of(pair.signals)
-
-    def has(self, pair: Kept) -> bool:
-        """Whether a pair is one of this kind: right, or of a clean row."""
-        if not self.has_form(pair):
+    def has(self, pair: Kept, form: str) -> bool:
+        """Whether a pair is fitted to as one of a form: right, or of a clean row. The first form of a kind is of all
+        its pairs, the others of their own: what only some have tells nothing of the rest."""
+        own = kind_of(pair.signals)
+        if own not in self.forms or (form != own and form != next(iter(self.forms))):
             return False
         known = pair.set in self.clean or (pair.right and self.sets.get(pair.set) == pair.benchmark)
         return known and pair.benchmark in self.sets.values()
@@ -272,26 +272,30 @@ def fit(
     sizes = {name: counts[name] / 2 for name in kind.sets}
     passed = [p for p in kept if rough_log_odds(p.signals) >= WORTH_A_CLOSE_LOOK]
 
-    def fit_without(left_out: str = "") -> Weights:
+    def fit_without(left_out: str = "") -> dict[str, Weights]:
+        return {form: fit_form(form, left_out) for form in kind.forms}
+
+    def fit_form(form: str, left_out: str) -> Weights:
+        names = kind.forms[form]
         several = len(set(kind.sets.values())) > 1
         of = {name: n for name, n in sizes.items() if (kind.sets[name] if several else name) != left_out}
-        training = [p for p in passed if p.number % 2 and kind.has(p) and (p.set in of or p.is_clean)]
+        training = [p for p in passed if p.number % 2 and kind.has(p, form) and (p.set in of or p.is_clean)]
         best = best_of_each(training, lambda p: rough_log_odds(p.signals))
         clean = sum(p.is_clean for p in best)
-        print(f"  {len(best) - clean} rephrases, {clean} near misses, {clean / chances:.4f} of each clean text")
-        made = fitted(best, kind.names, sizes, chances, kind.strength)
+        print(f"  {form}: {len(best) - clean} rephrases, {clean} near misses, {clean / chances:.4f} of each clean text")
+        made = fitted(best, names, sizes, chances, kind.strength)
         for _ in range(ROUNDS):
             # of a clean row's pairs, the one that a scan would take
             best = best_of_each(training, partial(odds_of, weights=made))
-            made = fitted(best, kind.names, sizes, chances, kind.strength)
+            made = fitted(best, names, sizes, chances, kind.strength)
         return made
 
-    second = weights[kind.name] = fit_without()
-    print(f"{kind.name}: {second}")
+    weights |= fit_without()
+    for form in kind.forms:
+        print(f"{form}: {weights[form]}")
 
-    def scored(pair: Kept, alone: Weights | None = None) -> float:
-        used = weights[kind_of(pair.signals)] if alone is None or not kind.has_form(pair) else alone
-        return used.odds(pair.signals)
+    def scored(pair: Kept, alone: Mapping[str, Weights] = weights) -> float:
+        return (weights | alone)[kind_of(pair.signals)].odds(pair.signals)
 
     known = [name for name in held_out if name in counts]
     for name in (*kind.sets, *known):
@@ -314,9 +318,10 @@ def fit_all(path: Path, foreign: Sequence[Path]) -> None:
     """Fit all kinds; `foreign` are the pairs of a multilingual model, of one benchmark or more each."""
     kept, texts, counts = pickle.loads(path.read_bytes())  # noqa: S301 - a file that `collect` wrote
     programs = {name: "humaneval" for name in sorted(counts) if name.startswith("humaneval")}
-    weights: dict[str, Weights] = {name: Weights({}, -99.0) for name in ("text", "program", "foreign")}
-    fit(Kind("text", TEXT_SETS, TEXT_CLEAN, TEXT_SIGNALS, 10.0), kept, texts, counts, weights, ["us history"])
-    fit(Kind("program", programs, PROGRAM_CLEAN, PROGRAM_SIGNALS, 0.3), kept, texts, counts, weights)
+    weights: dict[str, Weights] = {name: Weights({}, -99.0) for name in ("text", "program", "exemplified", "foreign")}
+    fit(Kind(TEXT_SETS, TEXT_CLEAN, {"text": TEXT_SIGNALS}, 10.0), kept, texts, counts, weights, ["us history"])
+    forms = {"program": PROGRAM_SIGNALS, "exemplified": EXEMPLIFIED_SIGNALS}
+    fit(Kind(programs, PROGRAM_CLEAN, forms, 0.3), kept, texts, counts, weights)
     if foreign:
         kept = []
         for one in foreign:
@@ -324,7 +329,7 @@ def fit_all(path: Path, foreign: Sequence[Path]) -> None:
             kept, texts, counts = kept + more, texts | of_more, counts | counts_of_more
         counts = {name: n for name, n in counts.items() if any(pair.set == name for pair in kept)}
         sets = {name: name.split()[0].replace("mgsm", "gsm8k") for name in counts if not name.startswith("clean")}
-        kind = Kind("foreign", sets, ("clean chinese",), FOREIGN_SIGNALS, 10.0, FOREIGN_CLEAN_RATE)
+        kind = Kind(sets, ("clean chinese",), {"foreign": FOREIGN_SIGNALS}, 10.0, FOREIGN_CLEAN_RATE)
         fit(kind, kept, texts, counts, weights)
 
 

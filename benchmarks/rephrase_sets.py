@@ -127,7 +127,8 @@ def plain(text: str) -> str:
 
 
 def clean_rows(kinds: str) -> list[Row]:
-    """Rows that hold no item: of "gsm8k" (or "gsm8k all"), "alpaca", "dolly", "chinese" and "mbpp", as named."""
+    """Rows that hold no item: of "gsm8k" (or "gsm8k all"), "alpaca", "dolly", "chinese", "mbpp" and "asserts" (MBPP's
+    programs with their tests), as named."""
     found: list[dict[str, Any]] = []
     if "gsm8k" in kinds:
         train = lines(TRAINING / "gsm8k/train.jsonl")[: None if "all" in kinds else 1000]
@@ -140,6 +141,11 @@ def clean_rows(kinds: str) -> list[Row]:
         found += array(TRAINING / "llamafactory/alpaca_zh_demo.json")
     if "mbpp" in kinds:
         found += [{"instruction": r["text"], "output": r["code"]} for r in lines(PLACES["mbpp"])]
+    if "asserts" in kinds:
+        found += [
+            {"instruction": r["text"], "output": "\n".join([r["code"], "", *r["test_list"]])}
+            for r in lines(PLACES["mbpp"])
+        ]
     overlaps = (OVERLAPS.get(str(record.get("instruction", "")).strip()) for record in found)
     return [
         Row({k: str(v) for k, v in record.items()}, None, -1, overlap=overlap)
@@ -279,6 +285,7 @@ def english_sets(folder: Path | None) -> dict[str, Callable[[], RephraseSet]]:
         "gsm-plus": gsm_plus,
         "gsm8k train": lambda: made("gsm8k train", clean_rows("gsm8k all")),
         "alpaca": lambda: made("alpaca", clean_rows("alpaca")),
+        "mbpp with tests": lambda: made("mbpp with tests", clean_rows("asserts")),
     }
     for name, path, maker in folder_files(folder, programs, history):
         found[name] = lambda name=name, path=path, maker=maker: maker(name, path)  # type: ignore[misc]

@@ -20,6 +20,7 @@ from auditor.cache import cache_directory
 from auditor.embedding.models import unit_rows
 from auditor.embedding.words import Bags, WordVectors
 from auditor.rephrase.answers import answers_of
+from auditor.rephrase.examples import ShapeNats, shape_nats
 from auditor.rephrase.pieces import coverage, piece_nats
 from auditor.rephrase.signals import Rarity, content_words
 from auditor.rephrase.views import ANSWERED, ASK, PURPOSE, QUESTION, ItemView, item_views, program_of
@@ -112,6 +113,8 @@ class Bank:
     """Nats of the literals of each benchmark's programs."""
     sign_rarities: tuple[dict[str, float], ...]
     """The same of their operators, keywords and calls."""
+    shape_nats: tuple[ShapeNats, ...]
+    """What the shapes of their examples say."""
     programs: Mapping[int, Program]
     """The program of a unit's item, where it is one."""
     answers: tuple[tuple[str, ...], ...]
@@ -165,10 +168,10 @@ def bank_of(index: BenchmarkIndex, embedder: Embedder) -> Bank:
         Rarity(int(arrays.item_counts[b]), {names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
         for b, counts in enumerate(arrays.stem_counts)
     )
-    programs, values, signs = _programs(items, views, unit_of, benchmarks, count)
+    programs, values, signs, shapes = _programs(items, views, unit_of, benchmarks, count)
     return Bank(
         tuple(views), units, np.array(unit_of, np.int32), np.array(benchmarks, np.int32), arrays, words, stems,
-        tuple(names), rarities, values, signs, programs, tuple(answers_of(item) for item in items),
+        tuple(names), rarities, values, signs, shapes, programs, tuple(answers_of(item) for item in items),
     )  # fmt: skip
 
 
@@ -187,17 +190,22 @@ def _units(index: BenchmarkIndex) -> tuple[tuple[int, ...], ...]:
 
 def _programs(
     items: Sequence[Item], views: Sequence[ItemView], unit_of: Sequence[int], benchmarks: Sequence[int], count: int
-) -> tuple[dict[int, Program], tuple[dict[str, float], ...], tuple[dict[str, float], ...]]:
-    """The items that are programs, and how much each literal, and each sign, says among those of each benchmark."""
+) -> tuple[dict[int, Program], tuple[dict[str, float], ...], tuple[dict[str, float], ...], tuple[ShapeNats, ...]]:
+    """The items that are programs, and how much each literal, each sign and each shape of an example says among those
+    of each benchmark."""
     of_unit = {u: b for v, u, b in zip(views, unit_of, benchmarks, strict=True) if v.kind == PURPOSE}
     programs: dict[int, Program] = {}
     values: list[Counter[str]] = [Counter() for _ in range(count)]
     signs: list[Counter[str]] = [Counter() for _ in range(count)]
+    shapes: list[Counter[str]] = [Counter() for _ in range(count)]
+    with_examples = [0] * count
     for unit, item in enumerate(items):
         if unit in of_unit and (program := program_of(item)) is not None:
             programs[unit] = program
             values[of_unit[unit]].update(program.values)
             signs[of_unit[unit]].update(sign for sign, _ in program.signs)
+            shapes[of_unit[unit]].update(shape for shape, _ in program.examples.shapes)
+            with_examples[of_unit[unit]] += bool(program.examples)
     sizes = Counter(of_unit.values())
     nats_of_values, nats_of_signs = (
         tuple(
@@ -206,7 +214,8 @@ def _programs(
         )
         for seen in (values, signs)
     )
-    return programs, nats_of_values, nats_of_signs
+    nats_of_shapes = tuple(shape_nats(number, counts) for number, counts in zip(with_examples, shapes, strict=True))
+    return programs, nats_of_values, nats_of_signs, nats_of_shapes
 
 
 def _make(

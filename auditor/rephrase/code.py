@@ -8,10 +8,13 @@ values of its examples.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
+
+from auditor.rephrase.examples import NO_EXAMPLES, Examples, examples_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +86,19 @@ _OF_AN_ARRAY: Final = re.compile(
     r"(?:size|len|length|count|num|cols?|rows?|capacity|\bn|\bm|result|output|out|ret)\w*(?:\[\])?$", re.IGNORECASE
 )
 """Names by which a function in C takes the size of an array, or gives more than one value back."""
+_CLASS: Final = re.compile(
+    r"^[ \t]*(?:\w{1,20} ){0,3}(?:class|interface|struct|impl|namespace|object|module)\b", re.MULTILINE
+)
+_INDENT: Final = re.compile(r"[ \t]{0,200}")
+_COMMENT: Final = re.compile(r"[ \t]*(?://|/\*|\*|\#|@)")
+_PREAMBLE: Final = re.compile(
+    r"[ \t]*(?:$|\n|//|/\*|\*|\#|@|(?:import|from|using|package|include|const|let|var|typedef)\b|[\w.\[\]]+[ \t]*="
+    r"|[^\n]*[;{}][ \t]*$)",
+    re.MULTILINE,
+)
+"""Lines between a text and its first function."""
+MOST_ABOVE: Final = 40
+"""Lines of comments above a function that are taken with it."""
 MAX_CODE: Final = 20_000
 """Characters of a text that are looked at as code."""
 MIN_PURPOSE_WORDS: Final = 4
@@ -105,15 +121,19 @@ class Program:
     """Operators, keywords, short literals and what it calls, as often as each stands there."""
     parameters: frozenset[int] = frozenset()
     """How many parameters its functions take."""
+    examples: Examples = NO_EXAMPLES
+    """What it is called with, and what comes out."""
 
 
-def program_in(text: str) -> Program | None:
-    """The program in a text, fenced or bare; None where it holds none."""
-    return _program_in(text[:MAX_CODE])  # a record may have megabytes: none is kept as a key
+def program_in(text: str, after: str = "") -> Program | None:
+    """The program in a text, fenced or bare; None where it holds none. Examples of what it defines may also stand in
+    what comes after it."""
+    # a record may have megabytes: none is kept as a key
+    return _program_in(text[:MAX_CODE], after[: max(MAX_CODE - len(text), 0)])
 
 
 @lru_cache(maxsize=4096)
-def _program_in(text: str) -> Program | None:
+def _program_in(text: str, after: str) -> Program | None:
     fenced = _FENCE.findall(text)
     code = "\n".join(fenced) if fenced else text
     if not any(sign.search(code) for sign in _SIGNS):
@@ -126,8 +146,10 @@ def _program_in(text: str) -> Program | None:
     values = {v.strip("\"'") for v in _VALUE.findall(code)}
     lists = {"".join(v.split()).strip("[]()").replace("'", '"') for v in _LIST.findall(code)}
     body = _PROSE.sub("", code)
+    functions = list(islice(_functions(code), MOST_FUNCTIONS))
+    parameters = frozenset(count for _, end in functions for count in _taken(code, end))
     return Program(purpose, body, frozenset(v for v in values if len(v) > 1) | lists, name, _signs(body, name),
-                   _parameters(code))  # fmt: skip
+                   parameters, examples_in(code + after, {function for function, _ in functions}))  # fmt: skip
 
 
 def _signs(body: str, name: str) -> tuple[tuple[str, int], ...]:
@@ -163,8 +185,57 @@ def _functions(code: str) -> Iterator[tuple[str, int]]:
             yield found[place], found.end(place)
 
 
-def _parameters(code: str) -> frozenset[int]:
-    return frozenset(count for _, end in islice(_functions(code), MOST_FUNCTIONS) for count in _taken(code, end))
+def functions_in(text: str) -> list[tuple[int, int]]:
+    """(begin, end) of each function of a text that stands in no other, methods too, each with the comments right above
+    it: a file of many is not looked at as one."""
+    classes = [found.start() for found in _CLASS.finditer(text)]
+    begins: list[int] = []
+    outer, of_class = -1, 0
+    for name, end in _functions(text):
+        line = text.rfind("\n", 0, end - len(name)) + 1
+        indent = len(_indent(text, line).expandtabs(4))
+        if of_class != (of_class := bisect_right(classes, line)):
+            outer = -1  # what is in a class is indented
+        if outer < 0 or indent <= outer:
+            outer = indent
+            begins.append(_above(text, line))
+    found = []
+    for begin, end in pairwise([*begins, len(text)]):
+        fence = text.find("```", begin, end)
+        found.append((begin, fence if fence >= 0 else end))
+    return found
+
+
+def _indent(text: str, line: int) -> str:
+    found = _INDENT.match(text, line)
+    return found[0] if found is not None else ""
+
+
+def _above(text: str, place: int) -> int:
+    """Where the comments right above a place begin."""
+    for _ in range(MOST_ABOVE):
+        line = text.rfind("\n", 0, place - 1) + 1
+        if place == 0 or not _COMMENT.match(text, line, place):
+            break
+        place = line
+    return place
+
+
+def prose_around(text: str) -> list[tuple[int, int]]:
+    """(begin, end) of what is said around the code of a text: outside its fences, or else before its first function,
+    where that is more than what begins a file."""
+    fences = [found.span() for found in _FENCE.finditer(text)]
+    if fences:
+        ends = [0, *(end for _, end in fences)]
+        return [(a, b) for a, b in zip(ends, [*(begin for begin, _ in fences), len(text)], strict=True) if a < b]
+    first = next((begin for begin, _ in functions_in(text)), 0)
+    end = first
+    while end > 0:  # imports and constants stand between the two
+        line = text.rfind("\n", 0, end - 1) + 1
+        if not _PREAMBLE.match(text, line, end):
+            break
+        end = line
+    return [(0, end)] if end else []
 
 
 def _taken(code: str, end: int) -> tuple[int, ...]:

@@ -53,10 +53,16 @@ TEXT: Final = Weights(
      "whole_alignment": 2.92, "information": 4.75, "covered": 4.55, "tells": -4.18, "formulas": 1.75}, -20.07,
 )  # fmt: skip
 PROGRAM: Final = Weights(
-    {"similarity": 7.88, "purpose": 0.56, "body": -4.04, "whole": 1.85, "values": 1.88, "values_share": 4.26,
-     "overlap": -4.78, "name_share": 0.00, "structure": 5.19, "alignment": 10.72, "whole_alignment": 8.11,
-     "covered": 4.68, "warranted": -3.56}, -7.56,
+    {"similarity": 6.28, "purpose": 2.49, "body": -3.79, "whole": 1.51, "values": 1.30, "values_share": 2.53,
+     "overlap": -4.56, "name_share": 0.11, "structure": 5.28, "alignment": 8.39, "whole_alignment": 7.97,
+     "covered": 4.49, "warranted": -4.26}, -6.38,
 )  # fmt: skip
+EXEMPLIFIED: Final = Weights(
+    {"similarity": 1.60, "purpose": 0.87, "body": -2.28, "whole": -0.38, "values": 0.57, "values_share": 1.10,
+     "overlap": -3.44, "name_share": 1.25, "structure": 3.50, "examples": 0.45, "examples_share": 3.18,
+     "examples_differ": -4.20, "alignment": 1.72, "whole_alignment": 7.38, "covered": 4.50, "warranted": -2.36}, 0.69,
+)  # fmt: skip
+"""Of programs with examples, whose shapes say most."""
 FOREIGN: Final = Weights(
     {"gap": 23.15, "missing": -9.48, "added": -7.06, "information": 5.97, "covered": 15.87, "warranted": 20.41,
      "shorter": -17.35, "longer": -6.80, "tells": -7.52, "formulas": 2.24, "untranslated": 3.56}, -31.66,
@@ -96,7 +102,13 @@ def variant_log_odds(s: RephraseSignals) -> float:
 
 def log_odds(s: RephraseSignals) -> float:
     """Log likelihood ratio of rephrase against clean text, in nats, of signals that are measured closely."""
-    return _sum(PROGRAM if s.is_program else FOREIGN if s.foreign else TEXT, s) + unfitted(s)
+    return _sum(_close(s), s) + unfitted(s)
+
+
+def _close(s: RephraseSignals) -> Weights:
+    if s.is_program:
+        return EXEMPLIFIED if s.has_examples else PROGRAM
+    return FOREIGN if s.foreign else TEXT
 
 
 def unfitted(s: RephraseSignals) -> float:

@@ -207,6 +207,14 @@ class RephraseSignals:
     """Share of the words of the item's function name."""
     structure: float = 0.0
     """Weighted share of the operators, keywords and calls that both have."""
+    has_examples: bool = False
+    """Of programs: whether the text has examples. Its items are compared by the same weights, then, with or without."""
+    examples: float = 0.0
+    """Of programs: tens of nats of the shapes of examples that both have (see `auditor.rephrase.examples`)."""
+    examples_share: float = 0.0
+    """Share of what the shapes of both sides' examples say."""
+    examples_differ: float = 0.0
+    """What is missing of that share, where both have examples."""
     is_program: bool = False
     tells: float = 0.0
     """1 where the item asks and the text only tells: what answers a question is not the question."""

@@ -371,13 +371,17 @@ class Verifier:
         worth = bank.value_rarities[benchmark]
         shared = sum(worth[v] for v in of_item.values if v in program.values)
         total = sum(worth[v] for v in of_item.values)
+        said, share = bank.shape_nats[benchmark].shared(of_item.examples, program.examples)
+        differ = 1 - share if of_item.examples and program.examples else 0.0
         names, own = set(of_item.name.split()), set(program.name.split())
         return replace(
             signals, is_program=True, changed=False, purpose=purpose, body=purpose if body is None else body,
             whole=purpose if whole is None else whole, values=min(shared, 30.0) / 10,
             values_share=shared / (total + DOUBT), name_share=len(names & own) / len(names) if names else 0.0,
             structure=shared_signs(of_item, program, bank.sign_rarities[benchmark]),
-            parameters=float(not of_item.parameters & program.parameters),
+            parameters=float(not of_item.parameters & program.parameters), has_examples=bool(program.examples),
+            examples=min(said, 30.0) / 10,
+            examples_share=share, examples_differ=differ,
         )  # fmt: skip
 
     def _kinds(self, first: int, unit: int) -> dict[int, NDArray[np.float32]]:

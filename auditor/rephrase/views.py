@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auditor.rephrase.code import MAX_CODE, Program, program_in
+from auditor.rephrase.code import MAX_CODE, Program, functions_in, program_in, prose_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +37,8 @@ ORDINARY_WORDS: Final = 140
 """Words of a text of ordinary length, such as an instruction with its answer."""
 MAX_REPLY: Final = 4000
 """Characters of a reply that are read."""
+MIN_PROSE_WORDS: Final = 8
+"""Words of what is said around a program that is looked at by itself."""
 MIN_VIEW_WORDS: Final = 3
 """Words that a view has at the least."""
 
@@ -125,6 +127,8 @@ class RecordView:
     """That text, whole."""
     may_be_program: bool = True
     """False where it is known to hold none."""
+    is_program: bool = False
+    """Whether it is a whole program, or a function of one: the rest of it is read too, not only what the model sees."""
     is_short: bool = False
     """Whether it is a short window, of a sentence or two."""
     fields: Sequence[TextField] = ()
@@ -132,6 +136,8 @@ class RecordView:
 
     def program(self) -> Program | None:
         """The program that it holds; None where it holds none."""
+        if self.is_program:
+            return program_in(self.source[self.begin : self.end], self.source[self.end : self.end + MAX_CODE])
         return program_in(self.text) if self.may_be_program else None
 
     def reply(self) -> str:
@@ -177,25 +183,43 @@ def texts_in(fields: Sequence[TextField]) -> int:
 
 
 def _of_text(number: int, text: str, fields: Sequence[TextField]) -> Iterator[RecordView]:
-    words = word_count(text)
-    if words < MIN_VIEW_WORDS:
+    if word_count(text) < MIN_VIEW_WORDS:
         return
-    if program_in(text) is not None:
-        whole = _view(number, text, 0, len(text), fields, may_be_program=True)
-        if whole is not None:
-            yield whole
+    if program_in(text) is None:
+        yield from _of_prose(number, text, (0, len(text)), fields)
         return
-    spans = dict.fromkeys([(0, len(text)), *_labelled(text)])
+    spans = [(0, len(text))]
+    if len(functions := functions_in(text)) > 1 and len(text) > MAX_VIEW:
+        spans += functions
+    for begin, end in spans:
+        view = _view(number, text, begin, end, fields, may_be_program=True, is_program=True)
+        if view is not None:
+            yield view
+    for begin, end in prose_around(text):
+        if word_count(text[begin:end]) >= MIN_PROSE_WORDS:
+            yield from _of_prose(number, text, (begin, end), fields)
+
+
+def _of_prose(
+    number: int, text: str, bounds: tuple[int, int], fields: Sequence[TextField]
+) -> Iterator[RecordView]:  # fmt: skip
+    """The views of a text, or of a part of it, that is no program."""
+    first = bounds[0]
+    part = text[slice(*bounds)]
+    spans = dict.fromkeys([(0, len(part)), *_labelled(part)])
     longer = len(spans)
-    if words > WINDOW_WORDS or len(text) > MAX_VIEW:
-        bounds, sizes = _sentences(text)
-        spans |= dict.fromkeys([*_paragraphs(text), *_windows(WINDOW_WORDS, bounds, sizes)])
+    if word_count(part) > WINDOW_WORDS or len(part) > MAX_VIEW:
+        ends, sizes = _sentences(part)
+        spans |= dict.fromkeys([*_paragraphs(part), *_windows(WINDOW_WORDS, ends, sizes)])
         longer = len(spans)
-        spans |= dict.fromkeys(_windows(SHORT_WINDOW_WORDS, bounds, sizes))
+        spans |= dict.fromkeys(_windows(SHORT_WINDOW_WORDS, ends, sizes))
     seen: set[str] = set()
     for place, (begin, end) in enumerate(spans):
         # of a very long text not all was looked at
-        view = _view(number, text, begin, end, fields, may_be_program=len(text) > MAX_CODE, is_short=place >= longer)
+        view = _view(
+            number, text, first + begin, first + end, fields, may_be_program=len(text) > MAX_CODE,
+            is_short=place >= longer,
+        )  # fmt: skip
         if view is not None and view.text not in seen:
             seen.add(view.text)
             yield view
@@ -209,6 +233,7 @@ def _view(
     fields: Sequence[TextField],
     *,
     may_be_program: bool,
+    is_program: bool = False,
     is_short: bool = False,
 ) -> RecordView | None:
     part = text[begin:end]
@@ -218,7 +243,9 @@ def _view(
     if not _SOME_WORDS.search(shown) and word_count(shown) < MIN_VIEW_WORDS:
         return None
     begin += lead
-    return RecordView(number, begin, begin + len(stripped), shown, text, may_be_program, is_short, fields)
+    return RecordView(
+        number, begin, begin + len(stripped), shown, text, may_be_program, is_program, is_short, fields
+    )  # fmt: skip
 
 
 class _Label(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.rephrase.code import MAX_CODE, Program, program_in, split_name
+from auditor.rephrase.code import MAX_CODE, Program, functions_in, program_in, prose_around, split_name
 
 PYTHON = '''
 from typing import List
@@ -236,3 +238,107 @@ def test_how_many_parameters_functions_take(code: str, expected: set[int]) -> No
 def test_any_list_of_parameters_is_read(text: str) -> None:
     program = program_in(f"def f({text}):\n    return 1\n")
     assert program is None or all(count >= 0 for count in program.parameters)
+
+
+# Several functions
+
+
+MANY = """import math
+
+# Adds.
+# Really.
+def add(a, b):
+    def inner():
+        return a
+    return inner() + b
+
+
+class Solution:
+    # Subtracts.
+    def sub(self, a, b):
+        return a - b
+
+    @staticmethod
+    def mul(a, b):
+        return a * b
+
+async def last(x):
+    return x
+"""
+BRACES = """// Adds.
+int add(int a, int b) {
+    if (a > b) { return a; }
+    return a + b;
+}
+class Calculator {
+    /* Subtracts. */
+    int sub(int a, int b) {
+        return a - b;
+    }
+};
+int main() { return add(1, 2); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        (MANY, ["# Adds.", "    # Subtracts.", "    @staticmethod", "async def last"]),
+        (BRACES, ["// Adds.", "    /* Subtracts. */"]),
+        ("x = 1\n", []),
+        ("", []),
+    ],
+)
+def test_each_function_is_cut_out_with_the_comments_above_it(text: str, begin: list[str]) -> None:
+    found = functions_in(text)
+    assert [text[a : a + len(b)] for (a, _), b in zip(found, begin, strict=True)] == begin
+    assert [end for _, end in found[:-1]] == [a for a, _ in found[1:]]
+    assert not found or found[-1][1] == len(text)
+
+
+def test_a_function_ends_with_its_fence() -> None:
+    text = f"Here:\n```python\n{MANY}```\nAnd that is `all` of it.\n"
+    last = functions_in(text)[-1]
+    assert text[slice(*last)] == "async def last(x):\n    return x\n"
+
+
+def test_examples_may_stand_after_a_program() -> None:
+    alone, followed = (
+        program_in("def f(a):\n    return a\n"),
+        program_in("def f(a):\n    return a\n", "assert f(1) == 2"),
+    )
+    assert alone is not None
+    assert followed is not None
+    assert not alone.examples
+    assert "n > n" in dict(followed.examples.shapes)
+    assert followed.body == alone.body
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("How many eggs are in 3 boxes?\n\nimport math\nx = 3\n# c\ndef f(a):\n    return 1\n", ["How many eggs are in 3 boxes?\n"]),
+        ("import math\n\n// adds\nint add(int a) {\n return 1; }\n", []),
+        ("Before.\n```python\ndef f(a): return 1\n```\nBetween.\n```\nx\n```", ["Before.\n", "\nBetween.\n"]),
+        ("```\nnever closed", []),
+        ("def f(a):\n    return 1\nSaid after it.", []),
+    ],
+)  # fmt: skip
+def test_what_is_said_around_a_program(text: str, said: list[str]) -> None:
+    assert [text[a:b] for a, b in prose_around(text)] == said
+
+
+@given(st.one_of(st.text(), st.text("def f(x){}[]:=>/*#\"'`\n int;const class"), st.sampled_from([MANY, BRACES])))
+def test_any_text_can_be_cut(text: str) -> None:
+    for found in (functions_in(text), prose_around(text)):
+        assert all(0 <= begin < end <= len(text) for begin, end in found)
+        assert all(one[1] <= other[0] for one, other in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    "unit", ["# a\n", "def f():\n", " def f():\n", "class A:\n", "import a\n", "a = 1\n", "; ", "```\n", "\n", "@a\n", "static "]
+)  # fmt: skip
+def test_cutting_hostile_texts_comes_to_an_end(unit: str) -> None:
+    text = unit * (200_000 // len(unit)) + "\ndef f():\n    pass\n"
+    assert len(functions_in(text)) <= len(text)
+    assert all(begin < end for begin, end in prose_around(text))

@@ -14,7 +14,22 @@ from auditor.suites import load_benchmark
 from rephrase.programs import OTHERS, REWRITTEN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditor.results import ScanResult
+
+
+ONE_WAY = '''def one_way(values):
+    """Check if elements in the list consistently ascend or descend.
+    >>> one_way([3, 5, 9, 30])
+    True
+    >>> one_way([3, 30, 9, 15])
+    False
+    >>> one_way([7, 3, 2, -5])
+    True
+    """
+    return values in (sorted(values), sorted(values)[::-1])
+'''
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +65,14 @@ def test_the_reason_says_what_is_the_same(result: ScanResult) -> None:
     reasons = {m.item_id: m.reason for m in result.matches if m.verdict.value == "contaminated"}
     assert all(reason.startswith("does the same as the item's program (probability") for reason in reasons.values())
     assert "values of its examples are there" in reasons["HumanEval/67"]
+
+
+def test_one_function_of_a_file_is_found_and_shown(tmp_path: Path) -> None:
+    several = [code for code in (*OTHERS, ONE_WAY, *OTHERS) if "def " in code]
+    text = "\n\n".join(several)
+    train = write_lines(tmp_path / "train.jsonl", [{"text": text}])
+    found = scan(train, load_benchmark(f"humaneval={humaneval_path()}"), config=ScanConfig(detectors=("rephrase",)))
+    (match,) = [m for m in found.matches if m.verdict.value == "contaminated"]
+    assert match.item_id == "HumanEval/57"
+    assert text[slice(*match.train_span)].strip() == ONE_WAY.strip()
+    assert "its examples go in and come out in the same shape" in match.reason

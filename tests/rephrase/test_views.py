@@ -263,3 +263,65 @@ def test_a_paragraph_of_a_long_record_is_a_view_of_its_own() -> None:
 def test_words_are_counted_the_same_in_any_alphabet(text: str) -> None:
     assert word_count(text) == len(re.findall(r"[^\W_]+", text))
     assert word_count(f"{text} é") == word_count(f"{text} e")
+
+
+# Programs
+
+
+def functions(count: int) -> list[str]:
+    return [
+        f'def task_{n}(value):\n    """{sentence(random.Random(n), 14)}"""\n    return value + {n}\n'
+        for n in range(count)
+    ]
+
+
+def test_a_short_program_is_one_view_and_read_whole() -> None:
+    (view,) = record_views(of(PROGRAM))
+    assert view.is_program
+    assert view.text == PROGRAM.strip()
+    assert (view.begin, view.end) == (0, len(PROGRAM.strip()))
+
+
+def test_each_function_of_a_long_program_is_a_view() -> None:
+    several = functions(20)
+    text = "import math\n\n" + "\n".join(several)
+    whole, *parts = record_views(of(text))
+    assert whole.text == text[:MAX_VIEW]
+    assert [text[part.begin : part.end] for part in parts] == [each.strip() for each in several]
+    assert all(part.is_program for part in (whole, *parts))
+    names = [found.name for found in (part.program() for part in parts) if found is not None]
+    assert names == [f"task {n}" for n in range(20)]
+
+
+def test_more_of_a_program_is_read_than_the_model_sees() -> None:
+    text = (
+        functions(1)[0]
+        + "".join(f"# {sentence(random.Random(n), 12)}\n" for n in range(40))
+        + "assert task_0(1) == 1\n"
+    )
+    (view,) = record_views(of(text))
+    program = view.program()
+    assert len(view.text) == MAX_VIEW
+    assert program is not None
+    assert "n > n" in dict(program.examples.shapes)
+
+
+def test_what_is_asked_beside_a_program_is_looked_at_by_itself() -> None:
+    question = "A baker sells 12 loaves for 3 dollars each and gives 4 away. How many dollars does he have then?"
+    code = "def solution():\n    loaves = 12\n    return loaves * 3\n"
+    for text in (f"{question}\n\nimport math\n{code}", f"{question}\n```python\n{code}```\nThat is it."):
+        whole, *others = record_views(of(text))
+        assert whole.is_program
+        assert [view.text for view in others] == [question]
+        assert not others[0].is_program
+        assert text[others[0].begin : others[0].end] == question
+
+
+@given(
+    st.lists(st.sampled_from([*functions(3), PROGRAM, "What is it?", "```\n", "class A:\n", "\n", "    "]), max_size=12)
+)
+def test_views_of_programs_stand_in_the_record(parts: list[str]) -> None:
+    text = "".join(parts)
+    for view in record_views(of(text)):
+        assert text[view.begin : view.end][:MAX_VIEW] == view.text
+        view.program()
