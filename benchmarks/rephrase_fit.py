@@ -83,7 +83,7 @@ def sets(folder: Path | None, model: str) -> dict[str, list[Row]]:
     """The rows of each set, the clean ones too."""
     found: dict[str, list[Row]] = {}
     for name, made in all_sets(folder).items():
-        if name.startswith(("inside", "gsm8k train", "alpaca", "gsm8k, ", "mbpp")):
+        if name.startswith(("inside", "above", "gsm8k train", "alpaca", "gsm8k, ", "mbpp")):
             continue
         given = made()
         if given.model == model:

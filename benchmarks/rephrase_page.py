@@ -19,8 +19,8 @@ GOALS = {
 """F1 that the project set out to reach."""
 ORDER = (
     "gsm8k", "mmlu", "us history", "humaneval", "humaneval c", "humaneval js", "gsm-plus", "inside paragraph",
-    "inside sentences", "mgsm de", "mgsm es", "mgsm zh", "mmlu chinese", "mmlu chinese answered",
-    "gsm8k, multilingual model", "gsm8k train", "alpaca",
+    "inside sentences", "inside file", "above code", "mgsm de", "mgsm es", "mgsm zh", "mmlu chinese",
+    "mmlu chinese answered", "gsm8k, multilingual model", "gsm8k train", "alpaca", "mbpp with tests",
 )  # fmt: skip
 ENCODING_GOAL, WALL_GOAL, MEMORY_GOAL, RECALL_GOAL, PRECISION_GOAL = 40.0, 60.0, 2000.0, 0.01, 0.90
 
@@ -40,10 +40,15 @@ if the given integer is a prime number"): they are neither rephrases to be found
   languages.
 - `inside paragraph`, `inside sentences`: GSM8K rephrases as one paragraph, or in the middle of one, of a record
   of 300 to 900 words of Dolly, Wikipedia and C4.
+- `inside file`: programs of `humaneval` that the odds were not fitted on, each among eight functions of MBPP, every
+  other one in a class; and as many files without one. `above code`: such rephrases of GSM8K, and as many questions of
+  its training set, with a program of MBPP below each, every other one in a fence.
 - `mmlu chinese` states the options, `mmlu chinese answered` is another translation, with the answer.
 - `gsm8k, multilingual model`: the same with a model that the odds of English texts were not fitted with, against
   GSM8K's items alone.
-- `gsm8k train` and `alpaca` hold nothing: every call is false.
+- `gsm8k train`, `alpaca` and `mbpp with tests` (its programs, each with its three asserts) hold nothing: every call is
+  false.
+- A set with the name of a model behind it is the same with that model, for which no odds were fitted either.
 
 Sets with an asterisk: the odds were fitted on their odd-numbered half, so the even half is the fairer figure. It is not
 unseen: which signals there are, the weights of replies and of parameters, and the bars of the first step were decided

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -220,6 +221,50 @@ def planted(around: Sequence[str], text: str, way: str) -> str:
     return "\n\n".join([*around[:middle], host, *around[middle + 1 :]])
 
 
+def file_rows(seed: int = 13, functions: int = 8) -> list[Row]:
+    """HumanEval's rephrases that the odds were not fitted on, each among functions of MBPP in one file, every other of
+    them as methods of a class; and as many files of MBPP's functions alone."""
+    rng = random.Random(seed)
+    clean = [str(row.record["output"]).replace("\r", "") for row in clean_rows("mbpp") if row.overlap is None]
+    items = items_of("humaneval")
+    texts = texts_of(REPHRASED / "humaneval/humaneval_python.jsonl")
+    rows = []
+    for number in range(0, len(texts), 2):
+        if not texts[number].strip():
+            continue
+        around = rng.sample(clean, 2 * functions)
+        mixed, alone = around[:functions], around[functions:]
+        mixed.insert(rng.randint(1, functions), texts[number])
+        written = [in_file(several, in_class=number % 4 == 0) for several in (mixed, alone)]
+        rows.append(Row({"text": written[0]}, ("humaneval", items[number].item_id), number))
+        rows.append(Row({"text": written[1]}, None, -1))
+    return rows
+
+
+def in_file(functions: Sequence[str], *, in_class: bool) -> str:
+    """Functions one after another, or as the methods of a class."""
+    text = "\n\n".join(function.strip("\n") for function in functions)
+    return "class Solution:\n" + textwrap.indent(text, "    ") if in_class else text
+
+
+def coded_rows(seed: int = 19, count: int = 200) -> list[Row]:
+    """GSM8K's rephrases that the odds were not fitted on, and as many questions of its training set, each with a
+    program below it in the same text, every other one in a fence."""
+    rng = random.Random(seed)
+    code = [str(row.record["output"]).replace("\r", "") for row in clean_rows("mbpp")]
+    items = items_of("gsm8k")
+    texts = [bare_question(text) for text in texts_of(REPHRASED / "gsm8k/rephrase_first660.jsonl")]
+    chosen = rng.sample([i for i in range(0, len(texts), 2) if texts[i]], count)
+    clean = rng.sample([str(row.record["question"]) for row in clean_rows("gsm8k")], count)
+    rows = []
+    for n, (number, other) in enumerate(zip(chosen, clean, strict=True)):
+        for question, truth in ((texts[number], ("gsm8k", items[number].item_id)), (other, None)):
+            program = rng.choice(code)
+            below = f"```python\n{program}\n```" if n % 2 else program
+            rows.append(Row({"text": f"{question}\n\n{below}"}, truth, number if truth else -1))
+    return rows
+
+
 def gsm_plus_rows() -> list[Row]:
     """All of GSM-Plus, each kind a part; only two kinds are rephrases (see `SAME_PROBLEM`)."""
     rows = []
@@ -282,6 +327,8 @@ def english_sets(folder: Path | None) -> dict[str, Callable[[], RephraseSet]]:
         "humaneval": lambda: programs("humaneval", REPHRASED / "humaneval/humaneval_python.jsonl"),
         "inside paragraph": lambda: made("inside paragraph", [*inside_rows("paragraph"), *clean_rows("alpaca dolly")]),
         "inside sentences": lambda: made("inside sentences", [*inside_rows("sentences"), *clean_rows("alpaca dolly")]),
+        "inside file": lambda: made("inside file", [*file_rows(), *clean_rows("alpaca dolly")]),
+        "above code": lambda: made("above code", [*coded_rows(), *clean_rows("alpaca dolly")]),
         "gsm-plus": gsm_plus,
         "gsm8k train": lambda: made("gsm8k train", clean_rows("gsm8k all")),
         "alpaca": lambda: made("alpaca", clean_rows("alpaca")),

@@ -101,6 +101,8 @@ MOST_ABOVE: Final = 40
 """Lines of comments above a function that are taken with it."""
 MAX_CODE: Final = 20_000
 """Characters of a text that are looked at as code."""
+MAX_AFTER: Final = 4000
+"""Characters after a function in which its examples may stand."""
 MIN_PURPOSE_WORDS: Final = 4
 """Words that a purpose has at the least: below, a name alone says too little to compare."""
 
@@ -129,10 +131,10 @@ def program_in(text: str, after: str = "") -> Program | None:
     """The program in a text, fenced or bare; None where it holds none. Examples of what it defines may also stand in
     what comes after it."""
     # a record may have megabytes: none is kept as a key
-    return _program_in(text[:MAX_CODE], after[: max(MAX_CODE - len(text), 0)])
+    return _program_in(text[:MAX_CODE], after[:MAX_AFTER])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _program_in(text: str, after: str) -> Program | None:
     fenced = _FENCE.findall(text)
     code = "\n".join(fenced) if fenced else text

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auditor.rephrase.code import MAX_CODE, Program, functions_in, program_in, prose_around
+from auditor.rephrase.code import MAX_AFTER, MAX_CODE, Program, functions_in, program_in, prose_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,7 +137,7 @@ class RecordView:
     def program(self) -> Program | None:
         """The program that it holds; None where it holds none."""
         if self.is_program:
-            return program_in(self.source[self.begin : self.end], self.source[self.end : self.end + MAX_CODE])
+            return program_in(self.source[self.begin : self.end], self.source[self.end : self.end + MAX_AFTER])
         return program_in(self.text) if self.may_be_program else None
 
     def reply(self) -> str:

@@ -19,6 +19,8 @@ from benchmarks.rephrase_sets import (
     all_sets,
     bare_question,
     clean_rows,
+    coded_rows,
+    file_rows,
     inside_rows,
     is_right,
     items_of,
@@ -184,6 +186,31 @@ def test_long_records_hold_their_rephrase_once() -> None:
         assert row.record["text"].count(bare_question(texts[row.number])) == 1
         assert len(row.record["text"].split()) >= 300
     assert found == inside_rows("sentences", count=20)
+
+
+@needs_data
+def test_files_hold_their_program_once() -> None:
+    found = file_rows()
+    texts = texts_of(REPHRASED / "humaneval/humaneval_python.jsonl")
+    planted_rows = [row for row in found if row.truth is not None]
+    assert len(found) == 2 * len(planted_rows) > 100
+    for row in planted_rows:
+        assert row.number % 2 == 0
+        assert row.truth == ("humaneval", f"HumanEval/{row.number}")
+        text, own = (" ".join(each.split()) for each in (row.record["text"], texts[row.number]))
+        assert text.startswith("class Solution:") == (row.number % 4 == 0)
+        assert text.count(own) == 1
+        assert text.index(own) > len("class Solution: ")
+    assert found == file_rows()
+
+
+@needs_data
+def test_questions_stand_above_code() -> None:
+    found = coded_rows(count=10)
+    assert [row.truth is None for row in found] == [False, True] * 10
+    assert ["```" in row.record["text"] for row in found] == [False, False, True, True] * 5
+    assert all("def " in row.record["text"] for row in found)
+    assert found == coded_rows(count=10)
 
 
 @needs_data
