@@ -126,6 +126,11 @@ class Program:
     examples: Examples = NO_EXAMPLES
     """What it is called with, and what comes out."""
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it has a word of what it is for besides its name, or an example."""
+        return bool(self.examples) or self.purpose.strip(" .") != self.name
+
 
 def program_in(text: str, after: str = "") -> Program | None:
     """The program in a text, fenced or bare; None where it holds none. Examples of what it defines may also stand in

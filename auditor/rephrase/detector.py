@@ -33,10 +33,6 @@ ENCODED_AT_ONCE: Final = 1024
 QUESTION_WORDS: Final = (10, 120)
 """Of parts in another language, which all reach the model, those of about so many words, where they overlap: the
 longest that is a question's."""
-PROGRAMS_LEAD: Final = -1.7
-"""Log odds by word vectors, above `rephrase_prefilter`, from which on the model looks at a program, whatever its
-letters and length: its words hardly show what it does. All 302 of HumanEval's rephrases in three languages pass, of
-MBPP's programs 45 in 100, of the functions of Python's libraries 30."""
 WORTH_A_CLOSE_LOOK: Final = -0.5
 """Rough log odds, from cosines that may be in half precision, from which on a pair is measured closely: of 1,581
 rephrases that a bar of -1.5 passes one fails, and half of the near misses."""
@@ -166,7 +162,8 @@ class Rephraser:
             found, passes = self._lookup.worth(self._bank.words.bags_of_parts(places), texts)
             for i, (view, program) in enumerate(zip(part, programs, strict=True)):
                 if program is not None and self._bank.programs:
-                    passes[i] |= found[i] >= self._config.rephrase_prefilter + PROGRAMS_LEAD
+                    # what a program does hardly shows in its words; a function of many that says nothing is not found
+                    passes[i] = program.says_something or not view.is_part
                 if program is None and self._is_foreign(view.text):
                     found[i], passes[i] = max(found[i], _like_a_question(view.text)), True
             lead[some], worth[some] = found, passes

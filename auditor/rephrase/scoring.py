@@ -4,11 +4,11 @@ Logistic regressions, whose coefficients are below, in two rounds. The rough one
 look. The close ones, with what is covered and warranted piece by piece, are the evidence: `benchmarks.rephrase_fit`
 fits them, to the odd-numbered half of the rephrases of GSM8K, MMLU (two subjects), GSM-Plus and HumanEval in Python, C
 and JavaScript (and, with the multilingual model, of MGSM in German, Spanish and Chinese and of MMLU in Chinese) against
-the near misses among rows of GSM8K's training set, Alpaca (Chinese for translations), Dolly, MBPP, Wikipedia and C4,
-each kind of rephrase weighing the same; and it says how they carry over to the other half, and to a benchmark or a
-language that they were fitted without. Cosines enter in units of the model that made them, so that the coefficients
-hold for other models. What is decided with the odds is not here: how many rephrases a corpus holds is found out from
-the corpus (`auditor.rephrase.calibration`).
+the near misses among rows of GSM8K's training set, Alpaca (Chinese for translations), Dolly, MBPP without its tests and
+with them, Wikipedia and C4, each kind of rephrase weighing the same; and it says how they carry over to the other half,
+and to a benchmark or a language that they were fitted without. Cosines enter in units of the model that made them, so
+that the coefficients hold for other models. What is decided with the odds is not here: how many rephrases a corpus
+holds is found out from the corpus (`auditor.rephrase.calibration`).
 """
 
 from __future__ import annotations

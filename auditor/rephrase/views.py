@@ -2,7 +2,7 @@
 
 Embedded whole, the passage above a question hides the question, and a long record hides all that it holds. So an item
 is also looked at without its passage, with its options and with its answer, and a program by what it is for; a record
-by its fields, its paragraphs and windows of sentences.
+by its fields, its paragraphs and windows of sentences, and code by its functions and by what is said around it.
 """
 
 from __future__ import annotations
@@ -133,6 +133,11 @@ class RecordView:
     """Whether it is a short window, of a sentence or two."""
     fields: Sequence[TextField] = ()
     """All texts of the record."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is one function of several in a text."""
+        return self.is_program and self.end - self.begin < len(self.source.strip())
 
     def program(self) -> Program | None:
         """The program that it holds; None where it holds none."""

@@ -16,7 +16,7 @@ from auditor.embedding import load_embedder
 from auditor.embedding.models import TOGETHER
 from auditor.index import BenchmarkIndex
 from auditor.rephrase.bank import bank_of
-from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser, _may_be_variant
+from auditor.rephrase.detector import WORTH_A_CLOSE_LOOK, Candidate, Rephraser, _may_be_variant, rival_odds
 from auditor.rephrase.loading import sharing_cores
 from auditor.rephrase.lookup import CHOSEN, FEWEST_WORDS, LETTERS, NONE, ORDINARY_WORDS, TELLS, UNSORTED, Lookup
 from auditor.rephrase.scoring import ANSWERED, log_odds, rough_at_most, rough_log_odds
@@ -171,3 +171,14 @@ def test_encoding_does_not_depend_on_the_order(rephraser: Rephraser) -> None:
     back = rephraser._embedder.encode(TEXTS[::-1])[::-1]
     np.testing.assert_allclose(there, back, atol=0.005)
     np.testing.assert_allclose(there, np.stack([p.whole for p in rephraser._embedder.look_at(TEXTS)]), atol=0.01)
+
+
+@given(
+    st.floats(-20, 20), st.lists(st.floats(-20, 20), min_size=1, max_size=5), st.floats(1.0, 3.0)
+)  # fmt: skip
+def test_rivals_are_as_far_away_as_is_said(odds: float, rivals: list[float], sharper: float) -> None:
+    assert rival_odds(odds, rivals, 1.0) == pytest.approx(float(np.logaddexp.reduce(rivals)), abs=1e-9)
+    found = rival_odds(odds, rivals, sharper)
+    assert found == pytest.approx(odds + math.log(sum(math.exp(sharper * (r - odds)) for r in rivals)), abs=1e-6)
+    if max(rivals) < odds:
+        assert found <= rival_odds(odds, rivals, 1.0) + 1e-9

@@ -9,7 +9,13 @@ from made import write_lines
 
 from auditor.config import ScanConfig
 from auditor.demo import humaneval_path
+from auditor.embedding import load_embedder
+from auditor.index import BenchmarkIndex
+from auditor.rephrase.bank import bank_of
+from auditor.rephrase.detector import Rephraser
+from auditor.rephrase.views import record_views
 from auditor.scanning import scan
+from auditor.sources import TextField
 from auditor.suites import load_benchmark
 from rephrase.programs import OTHERS, REWRITTEN
 
@@ -29,6 +35,24 @@ ONE_WAY = '''def one_way(values):
     True
     """
     return values in (sorted(values), sorted(values)[::-1])
+'''
+
+
+LIBRARY = '''def open_connection(host, port, certificate=None):
+    """Connect to the broker over TLS, and log in with the credentials that the environment holds."""
+    session = Session(host, port, certificate)
+    session.login(os.environ["BROKER_USER"], os.environ["BROKER_PASSWORD"])
+    return session
+
+def close(session):
+    session.logout()
+    session.close()
+
+def both_ports(port):
+    return port, port + 1
+
+assert both_ports(80) == (80, 81)
+
 '''
 
 
@@ -65,6 +89,21 @@ def test_the_reason_says_what_is_the_same(result: ScanResult) -> None:
     reasons = {m.item_id: m.reason for m in result.matches if m.verdict.value == "contaminated"}
     assert all(reason.startswith("does the same as the item's program (probability") for reason in reasons.values())
     assert "values of its examples are there" in reasons["HumanEval/67"]
+
+
+def test_the_model_looks_at_programs_and_at_the_functions_of_files_that_say_something() -> None:
+    config = ScanConfig(detectors=("rephrase",))
+    index = BenchmarkIndex.build([load_benchmark(f"humaneval={humaneval_path()}")], config)
+    embedder = load_embedder()
+    rephraser = Rephraser(bank_of(index, embedder), embedder, ["humaneval"], config)
+    file = LIBRARY * 8
+    texts = [*REWRITTEN.values(), "def f(a):\n    return a\n", file]
+    views = [(0, view) for code in texts for view in record_views([TextField("f", "", code)])]
+    passed = [views[number][1] for number in rephraser.worth_encoding(views)]
+    assert {view.source for view in passed} == set(texts)
+    parts = [view for view in passed if view.source == file]
+    assert [view.is_part for view in parts] == [False] + [True] * 16
+    assert not any("close" in view.text for view in parts[1:])
 
 
 def test_one_function_of_a_file_is_found_and_shown(tmp_path: Path) -> None:
