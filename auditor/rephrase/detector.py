@@ -163,6 +163,7 @@ class Rephraser:
             for i, (view, program) in enumerate(zip(part, programs, strict=True)):
                 if program is not None and self._bank.programs:
                     # what a program does hardly shows in its words; a function of many that says nothing is not found
+                    found[i] = max(found[i], 1.0)
                     passes[i] = program.says_something or not view.is_part
                 if program is None and self._is_foreign(view.text):
                     found[i], passes[i] = max(found[i], _like_a_question(view.text)), True

@@ -2,7 +2,7 @@
 number, the sizes of their lists and what comes out stay.
 
 `monotonic([1, 2, 4, 20])` is True, `([1, 20, 4, 10])` False, `([4, 1, 0, -10])` True: of 164 programs of HumanEval no
-other has three lists of four numbers with these results. So each example is reduced to its shape, "[4n]>T" here, and
+other has three lists of four numbers with these results. So each example is reduced to its shape, "[4n] > T" here, and
 what a shape says is how few programs of the benchmark have it. Nothing is run or evaluated.
 """
 

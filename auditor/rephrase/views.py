@@ -196,11 +196,13 @@ def _of_text(number: int, text: str, fields: Sequence[TextField]) -> Iterator[Re
     spans = [(0, len(text))]
     if len(functions := functions_in(text)) > 1 and len(text) > MAX_VIEW:
         spans += functions
+    # of a program so much is read; what comes then may be anything
+    unread = [(begin + MAX_CODE, end) for begin, end in spans[1:] or spans if end - begin > MAX_CODE]
     for begin, end in spans:
         view = _view(number, text, begin, end, fields, may_be_program=True, is_program=True)
         if view is not None:
             yield view
-    for begin, end in prose_around(text):
+    for begin, end in (*prose_around(text), *unread):
         if word_count(text[begin:end]) >= MIN_PROSE_WORDS:
             yield from _of_prose(number, text, (begin, end), fields)
 

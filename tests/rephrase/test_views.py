@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import document, sentence
 
+from auditor.rephrase.code import MAX_CODE
 from auditor.rephrase.views import (
     ANSWERED,
     ASK,
@@ -325,3 +326,11 @@ def test_views_of_programs_stand_in_the_record(parts: list[str]) -> None:
     for view in record_views(of(text)):
         assert text[view.begin : view.end][:MAX_VIEW] == view.text
         view.program()
+
+
+def test_what_comes_after_the_part_of_a_program_that_is_read_is_looked_at() -> None:
+    asked = "A baker sells 12 loaves for 3 dollars each and gives 4 away. How many dollars does he have then?"
+    filler = "\n\n".join(f"{sentence(random.Random(n), 30)}." for n in range(200))
+    text = f"{PROGRAM}\n{filler}\n\n{asked}\n\n{filler}"
+    assert text.index(asked) > MAX_CODE
+    assert asked in [view.text for view in record_views(of(text))]
