@@ -168,7 +168,8 @@ def measure_sets(args: argparse.Namespace) -> None:
         own = name
         if args.model:
             # beside what the set's own model finds; a folder's own path says nothing to others
-            own, row["model"] = f"{name}, {Path(args.model).name}", Path(args.model).name
+            row["model"] = Path(args.model).name
+            own = row["set"] = f"{name}, {row['model']}"
         kept[own] = row
         print(json.dumps(row), flush=True)
         keep("rephrase", {"sets": kept}, args)

@@ -48,8 +48,8 @@ if the given integer is a prime number"): they are neither rephrases to be found
   GSM8K's items alone.
 - `gsm8k train`, `alpaca` and `mbpp with tests` (its programs, each with its three asserts) hold nothing: every call is
   false.
-- Rows of all-mpnet-base-v2 are the same sets with that model (`--model FOLDER`), with which nothing was fitted or
-  tried before.
+- A set with the name of a model behind it is the same with that model (`--model FOLDER`), with which nothing was
+  fitted.
 
 Sets with an asterisk: the odds were fitted on their odd-numbered half, so the even half is the fairer figure. It is not
 unseen: which signals there are, the weights of replies and of parameters, and the bars of the first step were decided
