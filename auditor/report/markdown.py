@@ -136,8 +136,18 @@ def _incomplete(summary: Mapping[str, Any]) -> list[str]:
     if summary.get("complete", True):
         return []
     unread = [entry["source"] for entry in summary.get("sources", ()) if not entry.get("complete", True)]
-    what = f": {names(unread)} not read to the end" if unread else ": it was stopped before the end"
-    return [f"**This audit is incomplete**{what}. What is not in this report may still be in the training set."]
+    what = f"{names(unread)} not read to the end" if unread else why_incomplete(summary)
+    return [f"**This audit is incomplete**: {what}. What is not in this report may still be in the training set."]
+
+
+def why_incomplete(summary: Mapping[str, Any]) -> str:
+    """Why not all is in a report whose sources were read to their ends."""
+    from auditor.results import BENIGN_SKIPS
+
+    lost = sum(n for reason, n in summary.get("records_skipped", {}).items() if reason not in BENIGN_SKIPS)
+    if summary.get("interrupted") or not lost:
+        return "it was stopped before the end"
+    return f"{count(lost, 'record')} could not be read"
 
 
 def _by_benchmark(summary: Mapping[str, Any], findings: Sequence[Finding], rows: int) -> list[str]:

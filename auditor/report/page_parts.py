@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.report.blocks import count, flat, in_words, percent, short, size
 from auditor.report.escape import page_text, truncate
-from auditor.report.markdown import DETECTORS, METHOD, verdict_line
+from auditor.report.markdown import DETECTORS, METHOD, verdict_line, why_incomplete
 from auditor.report.scores import method as scores_method
 from auditor.report.scores import verdict_line as scores_verdict_line
 
@@ -122,9 +122,7 @@ def _scan(summary: Mapping[str, Any], findings: Sequence[Finding]) -> Parts:
     warnings = []
     if not summary.get("complete", True):
         unread = [entry["source"] for entry in summary.get("sources", ()) if not entry.get("complete", True)]
-        what = (
-            f"not read to the end: {', '.join(map(_code, unread[:5]))}" if unread else "it was stopped before the end"
-        )
+        what = f"not read to the end: {', '.join(map(_code, unread[:5]))}" if unread else why_incomplete(summary)
         warnings.append(
             f"<b>This audit is incomplete</b> ({what}). What is not in this report may still be in the training set."
         )
