@@ -143,3 +143,16 @@ func connect(ctx context.Context, address string) (*sql.DB, error) {
     return [sum(prices[i - days : i]) / days for i in range(days, len(prices) + 1)]
 ''',
 )
+
+ONE_WAY: Final = '''def one_way(values):
+    """Check if elements in the list consistently ascend or descend.
+    >>> one_way([3, 5, 9, 30])
+    True
+    >>> one_way([3, 30, 9, 15])
+    False
+    >>> one_way([7, 3, 2, -5])
+    True
+    """
+    return values in (sorted(values), sorted(values)[::-1])
+'''
+"""HumanEval/57 with its examples in other values."""

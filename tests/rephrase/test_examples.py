@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from auditor.rephrase.code import program_in
 from auditor.rephrase.examples import MAX_LITERAL, MOST_EXAMPLES, NO_EXAMPLES, Examples, examples_in, shape_nats
+from rephrase.programs import ONE_WAY
 
 MONOTONIC = '''def monotonic(l: list):
     """Return True is list elements are monotonically increasing or decreasing.
@@ -19,16 +20,6 @@ MONOTONIC = '''def monotonic(l: list):
     >>> monotonic([1, 20, 4, 10])
     False
     >>> monotonic([4, 1, 0, -10])
-    True
-    """
-'''
-AGAIN = '''def one_way(orderList: list):
-    """Check if elements in the list consistently ascend or descend.
-    >>> one_way([3, 5, 9, 30])
-    True
-    >>> one_way([3, 30, 9, 15])
-    False
-    >>> one_way([7, 3, 2, -5])
     True
     """
 '''
@@ -68,7 +59,7 @@ def of_program(code: str) -> Examples:
     return found.examples
 
 
-@pytest.mark.parametrize("code", [AGAIN, SCRIPT, CLASSIC], ids=["Python", "JavaScript", "C"])
+@pytest.mark.parametrize("code", [ONE_WAY, SCRIPT, CLASSIC], ids=["Python", "JavaScript", "C"])
 def test_other_values_have_the_same_shape(code: str) -> None:
     found = of_program(code)
     assert found == of_program(MONOTONIC)

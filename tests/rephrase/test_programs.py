@@ -17,25 +17,12 @@ from auditor.rephrase.views import record_views
 from auditor.scanning import scan
 from auditor.sources import TextField
 from auditor.suites import load_benchmark
-from rephrase.programs import OTHERS, REWRITTEN
+from rephrase.programs import ONE_WAY, OTHERS, REWRITTEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.results import ScanResult
-
-
-ONE_WAY = '''def one_way(values):
-    """Check if elements in the list consistently ascend or descend.
-    >>> one_way([3, 5, 9, 30])
-    True
-    >>> one_way([3, 30, 9, 15])
-    False
-    >>> one_way([7, 3, 2, -5])
-    True
-    """
-    return values in (sorted(values), sorted(values)[::-1])
-'''
 
 
 LIBRARY = '''def open_connection(host, port, certificate=None):
