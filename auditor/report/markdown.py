@@ -147,7 +147,7 @@ def why_incomplete(summary: Mapping[str, Any]) -> str:
     lost = sum(n for reason, n in summary.get("records_skipped", {}).items() if reason not in BENIGN_SKIPS)
     if summary.get("interrupted") or not lost:
         return "it was stopped before the end"
-    return f"{count(lost, 'record')} could not be read"
+    return f"{lost:,} {'record or file' if lost == 1 else 'records or files'} could not be read"
 
 
 def _by_benchmark(summary: Mapping[str, Any], findings: Sequence[Finding], rows: int) -> list[str]:

@@ -133,7 +133,7 @@ def test_an_incomplete_audit_says_so_next() -> None:
     assert stopped.startswith("**This audit is incomplete**: it was stopped before the end.")
     skipped = {"invalid_json": 1200, "no_text": 3, "empty_file": 7}
     broken = report([MATCH], complete=False, interrupted=False, records_skipped=skipped).split("\n")[4]
-    assert broken.startswith("**This audit is incomplete**: 1,203 records could not be read.")
+    assert broken.startswith("**This audit is incomplete**: 1,203 records or files could not be read.")
     sources = [{"source": f"s{n}.jsonl", "records_read": 1, "bytes": 1, "complete": n > 6} for n in range(9)]
     unread = report([MATCH], complete=False, sources=sources).split("\n")[4]
     assert "s0.jsonl, s1.jsonl, s2.jsonl, s3.jsonl, s4.jsonl and 2 more not read to the end" in unread

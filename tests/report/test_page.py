@@ -204,7 +204,7 @@ def test_an_incomplete_scan_names_what_was_not_read(scan_dir: Path) -> None:
     assert "train set.jsonl" in said
     assert "invalid json" in said
     broken = Page(render_page("scan", {**summary, "sources": []}, run.findings)).said
-    assert "3 records could not be read" in broken
+    assert "3 records or files could not be read" in broken
     stopped = Page(render_page("scan", {**summary, "sources": [], "interrupted": True}, run.findings)).said
     assert "it was stopped before the end" in stopped
 
